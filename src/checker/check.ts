@@ -1,5 +1,5 @@
 /**
- * Checks a scenario: explores, looks for runs that never get on, and answers with a result.
+ * Checks a scenario: explores it, looks for runs that never make progress, and returns a result.
  *
  * @module
  */
@@ -24,23 +24,26 @@ import { breachingRun, reportOf, runInstead, type TraceSubject } from './runs/tr
 
 /** States explored between two looks at the clock. */
 const BATCH = 1024
-/** New states found from one, on an average over a batch: more than any scenario has. */
+/**
+ * Assumed maximum number of new states found from one state, on average over a batch. No scenario
+ * has more.
+ */
 const MOST_NEW = 16
 /** Samples of each step of the procedures under test. */
 const SAMPLES = 4
-/** Milliseconds between two turns of the event loop, so that an interrupt is heard. */
+/** Milliseconds between two turns of the event loop, so that an interrupt is noticed. */
 const TURN_MS = 50
 /** Milliseconds between two reports of progress. */
 const REPORT_MS = 250
 
-/** What every world of this project leaves out; part of every verdict. */
+/** What no world of this project models. Part of every verdict. */
 export const NOT_MODELLED: readonly string[] = [
   'weak memory ordering (steps are sequentially consistent)',
   'interrupts and preemption of a step',
   'writeback (a page goes to swap, and comes from it, in one step)',
 ]
 
-/** The parameters of `scenario` at some bounds, with some set by name. */
+/** The parameters of `scenario` for some bounds, with some of them set by name. */
 export function parametersOf(
   scenario: Scenario,
   options: Pick<CheckOptions, 'bounds' | 'set'> = {},
@@ -68,9 +71,10 @@ export function parametersOf(
 /**
  * Explores every interleaving of a scenario within its bounds.
  *
- * @param scenario - what to check
- * @param options - bounds, limits, defects to put in, how to stop
- * @returns the verdict and all that belongs to it; a limit or an interrupt is a verdict, not an error
+ * @param scenario - the scenario to check
+ * @param options - bounds, limits, injected defects, how to stop
+ * @returns the verdict and all that belongs to it; a limit or an interrupt is a verdict, not an
+ * error
  * @throws SpecificationError if the scenario or one of its procedures is wrong
  *
  * @example
@@ -82,7 +86,8 @@ export function parametersOf(
 export async function check(scenario: Scenario, options: CheckOptions = {}): Promise<CheckResult> {
   installGuards()
   const parameters = parametersOf(scenario, options)
-  // Guarded as procedures are: a world that is built by chance would be another each time.
+  // Guarded like procedures: a world that depends on the clock or on random numbers would differ
+  // each time.
   const model = building(() => scenario.build(parameters))
   const defects = options.defects ?? []
   const overrides = defects.flatMap((defect) => defect.overrides)
@@ -100,7 +105,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   try {
     stopped = await clock.explore()
   } catch (error) {
-    // Where the text shows why a step is not deterministic, that is the better message.
+    // If the source shows why a step is not deterministic, that message is better.
     if (error instanceof SpecificationError && error.code === 'non-deterministic')
       mustBePure(exploration.control.texts)
     throw error
@@ -122,7 +127,8 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
       lasso = found
     }
   }
-  // Looking for progress takes the steps again, which would count statechart transitions twice: only claims are new.
+  // The progress check takes the steps again, which would count statechart transitions twice. Only
+  // the claims are new.
   const coverage = { ...explored, claims: coverageOf(exploration).claims }
   const about: TraceSubject = {
     scenario: scenario.name,
@@ -181,10 +187,17 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   }
 }
 
-/** Runs in new modules that each scenario has, beside those to steps that have had none. */
+/**
+ * Runs in freshly loaded modules for each scenario, in addition to those for steps that have had
+ * none.
+ */
 const FRESH_RUNS = 2
 
-/** Audits what was explored, with the text as it was loaded and as it is loaded anew. @returns false if it was stopped */
+/**
+ * Audits the exploration, with the modules as loaded and with fresh ones.
+ *
+ * @returns false if it was stopped
+ */
 async function auditAll(
   auditor: Auditor,
   parameters: Parameters,
@@ -198,7 +211,8 @@ async function auditAll(
   const samples = auditor.freshSamples()
   const isAllKnown = samples.every(({ step }) => fresh.audited.has(step))
   const wanted = samples.filter(({ step }) => !fresh.audited.has(step) || left-- > 0)
-  // On the way to a step all before it are taken for the first time, as they would be in runs of their own.
+  // A run also takes the steps before its last one for the first time, so they need no runs of
+  // their own.
   for (const { sample } of onNoWay(wanted, (each) => auditor.wayTo(each))) {
     if (!(await tick())) return false
     const model = await freshModel(parameters, options)
@@ -210,9 +224,9 @@ async function auditAll(
 }
 
 /**
- * Takes the same runs in one more loading of the text, one after the other, and looks at what that keeps in the end. Nothing of it
- * is frozen: a write that has no effect on what is, and of which nobody is told (in sloppy mode, or where the error is caught), has
- * one there.
+ * Takes the same runs, one after the other, in one more fresh loading of the modules, and checks
+ * what state the modules keep in the end. Nothing is frozen there. A write to a frozen object has
+ * no effect, and goes unnoticed in sloppy mode or if the error is caught; here it has an effect.
  *
  * @returns false if it was stopped
  */
@@ -236,7 +250,7 @@ async function auditUnfrozen(
     try {
       auditor.runFresh(sample, live)
     } catch (error) {
-      // What is kept says more than what comes of it.
+      // State that the modules keep explains more than its consequence.
       mustKeepNothing()
       throw error
     }
@@ -245,7 +259,7 @@ async function auditUnfrozen(
   return true
 }
 
-/** The model as another loading of the text under test has it. */
+/** The model from another loading of the code under test. */
 async function freshModel(
   parameters: Parameters,
   { fresh }: CheckOptions,
@@ -260,7 +274,10 @@ async function freshModel(
   return { live: { model, overrides: again.defects.flatMap(({ overrides }) => overrides) }, again }
 }
 
-/** The first claim that does not hold: a broken one, one that lasts, one that never happens. */
+/**
+ * The first claim that does not hold: a broken one, one that is pending for ever, or a witness that
+ * no state satisfies.
+ */
 function violationOf(
   exploration: Exploration,
   model: Model,
@@ -297,18 +314,21 @@ function violationOf(
   return reportOf(about, broken, instead?.steps ?? [], { shortest: instead !== undefined })
 }
 
-/** How many states to explore at once, so that a limit of states is passed by no more than one state's steps. */
+/**
+ * Number of states to explore in one batch, so that a limit of states is exceeded by the steps of
+ * one state at most.
+ */
 function batchWithin(limit: number | undefined, count: number): number {
   if (limit === undefined) return BATCH
   return Math.max(1, Math.min(BATCH, Math.floor((limit - count) / MOST_NEW)))
 }
 
-/** Most bytes that a check takes on `host` unless it is told another limit. */
+/** Default memory limit of a check on `host`, in bytes. */
 export function memoryFor({ memoryBytes }: Host): number {
   return Math.min(4 * 2 ** 30, Math.floor((memoryBytes ?? Number.POSITIVE_INFINITY) * 0.75))
 }
 
-/** Watches time, memory and the wish to stop. */
+/** Watches time, memory and requests to stop. */
 class Clock {
   private readonly host: Host
   private readonly began: number
@@ -336,7 +356,7 @@ class Clock {
     return this.host.now() - this.began
   }
 
-  /** Explores to the end, or until something stops it. */
+  /** Explores until it is complete or stopped. */
   async explore(): Promise<LimitReached | 'interrupted' | undefined> {
     const { exploration, limits } = this
     let batch = BATCH
@@ -346,14 +366,14 @@ class Clock {
       if (!this.hasRoomFor(exploration.store.bytesToGrow(MOST_NEW * BATCH))) return this.stopForMemory()
       const began = this.host.now()
       exploration.advance(Math.min(batch, batchWithin(limits.states, exploration.store.count)))
-      // Where steps are slow, a limit of time or an interrupt would not be heard for long.
+      // If steps are slow, a smaller batch lets a time limit or an interrupt take effect soon.
       batch = this.host.now() - began > TURN_MS ? Math.max(1, batch >> 2) : Math.min(BATCH, batch * 2)
       if (!(await this.turn('exploring'))) return this.stopped
     }
     return undefined
   }
 
-  /** Lets others run now and then; false if the check should stop. */
+  /** Yields to the event loop now and then; false if the check should stop. */
   async turn(phase: 'exploring' | 'progress' | 'audit', explored?: number): Promise<boolean> {
     if (this.options.signal?.aborted) {
       this.stop('interrupted')
@@ -384,12 +404,12 @@ class Clock {
     return false
   }
 
-  /** False if `bytes` more would be more than the check may use: it then ends with that limit. */
+  /** False if `bytes` more would exceed the memory limit. The check then ends with that limit. */
   hasRoomFor(bytes: number): boolean {
     return this.exploration.bytes + bytes <= this.memoryBytes
   }
 
-  /** Ends the check for want of memory. */
+  /** Ends the check at the memory limit. */
   stopForMemory(): LimitReached {
     return this.stop({ kind: 'memory', value: this.memoryBytes })
   }

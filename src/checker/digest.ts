@@ -1,12 +1,14 @@
 /**
- * A digest of an explored graph: equal for equal graphs, whatever the order in which they were explored, however the
- * world is packed into bits and whatever numbers control locations have. It is there to notice a wrong graph of the
- * right size.
+ * A digest of an explored graph. Equal graphs have equal digests, whatever the order of
+ * exploration, the packing of the world into bits and the numbers of control locations. It detects
+ * a wrong graph of the right size.
  *
- * A state is hashed from its cells that are not 0, by name and value, and from where each thread stands, by the names
- * of procedures, arguments and the results received; a step from both states, the thread, the choice and the result.
- * What changes it: a cell or thread renamed, added or removed, a value numbered otherwise, a procedure renamed, its
- * arguments or the results of its steps changed. What does not: the order of cells and their bits, the text of claims.
+ * A state is hashed from its nonzero cells, by name and value, and from the position of each
+ * thread, by the names of procedures, their arguments and the results received. A step is hashed
+ * from both states, the thread, the choice and the result. The digest changes if a cell or thread
+ * is renamed, added or removed, if a value is numbered differently, if a procedure is renamed, or
+ * if its arguments or the results of its steps change. It does not depend on the order of cells and
+ * their bits, nor on the text of claims.
  *
  * @module
  */
@@ -21,7 +23,7 @@ import type { GraphDigest } from './result.js'
 /** 128 bits. */
 export type Hash = Int32Array
 
-/** Hash of a text, each of its four words dependent on all of it. */
+/** The hash of a text. Each of its four words depends on all of the text. */
 export function hashText(text: string): Hash {
   const hash = new Int32Array([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344])
   for (let i = 0; i < text.length; i++) {
@@ -39,7 +41,10 @@ export function hashText(text: string): Hash {
 /** Odd multipliers, one for each word. */
 const ODD = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f]
 
-/** Makes each bit depend on all others, so that sums of hashes say more than sums of what was hashed. */
+/**
+ * Makes each bit depend on all others, so that a sum of hashes reveals more than a sum of the
+ * hashed values.
+ */
 function scramble(hash: Hash): void {
   for (let round = 0; round < 2; round++) {
     hash[0] += hash[1] + hash[2] + hash[3]
@@ -53,7 +58,7 @@ function scramble(hash: Hash): void {
   }
 }
 
-/** What a thread contributes to a state: where it stands. */
+/** Contribution of a thread's position to the hash of a state. */
 export function hashPlace(thread: string, frames: readonly FrameHistory[]): Hash {
   const texts = frames.map(
     ({ procedure, args, inputs }) =>
@@ -62,19 +67,19 @@ export function hashPlace(thread: string, frames: readonly FrameHistory[]): Hash
   return hashText(`${thread}: ${texts.join(' > ')}`)
 }
 
-/** What a cell that holds `value`, which is not 0, contributes to a state. */
+/** Contribution of a cell with a nonzero `value` to the hash of a state. */
 export function hashCell(name: string, value: number): Hash {
   return hashText(`${name}=${value}`)
 }
 
-/** Makes the sum of what cells and threads contribute to the hash of their state. */
+/** Turns the sum of the contributions of cells and threads into the hash of the state. */
 export function hashState(sum: Hash): Hash {
   const hash = sum.slice()
   scramble(hash)
   return hash
 }
 
-/** Hash of what a step is, without the states that it is between: by whom, which way, and what it returned. */
+/** The hash of a step without its states: the thread, the choice and the result. */
 export function hashLabel(thread: number, choice: number, result: unknown): Hash {
   return hashText(`${thread} ${choice} ${textOf(result)}`)
 }
@@ -88,7 +93,7 @@ export function hashStep(from: Hash, to: Hash, label: Hash): Hash {
   return hash
 }
 
-/** Adds `hash` to `sum`, whatever came before. */
+/** Adds `hash` to `sum`. The order of additions does not matter. */
 export function addTo(sum: Hash, hash: Hash): void {
   for (let lane = 0; lane < 4; lane++) sum[lane] += hash[lane]
 }
@@ -98,15 +103,15 @@ export function hexOf(hash: Hash): string {
   return [...hash].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
 }
 
-/** What records are called, once they have been looked into. */
+/** Descriptions of records already visited. */
 const described = new WeakMap<object, string>()
 
-/** How deep a record, which may refer to others that refer to it, is looked into. */
+/** Maximum depth to which a record is described. Records may refer to each other. */
 const DEPTH = 3
 
 /**
- * A text for an argument or a result that another process would give it too: names where there are any, contents where
- * there are none.
+ * A text for an argument or a result that is the same in every process: names if there are any,
+ * otherwise contents.
  */
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
@@ -122,11 +127,15 @@ export function textOf(value: unknown): string {
   return text
 }
 
-/** The name of a record, a cell, a lock, a procedure, or of whatever else has one; of other instances that of their class. */
+/**
+ * The name of a record, a cell, a lock, a procedure, or another named object; of other instances
+ * the name of their class.
+ */
 function nameOf(value: object): string | undefined {
   const declared = givenName(value)
   if (declared !== undefined) return `<${declared}>`
-  // To read a field is to read the world: of a record without a name it is the fields' names that count.
+  // Reading a field would read the world. A record without a name is described by the names of its
+  // fields.
   if (isRecord(value)) {
     const fields = fieldsOf(value)
     return fields.length === 0 ? undefined : `<${fields.join()}>`
@@ -139,7 +148,7 @@ function nameOf(value: object): string | undefined {
   return `<${value.constructor?.name ?? 'object'}>`
 }
 
-/** The names of the cells of a record: its accessors are those of its class. */
+/** The names of a record's cells, which the accessors of its class do not reveal. */
 function fieldsOf(record: object): string[] {
   const accessors = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(record))
   return Object.entries(accessors)
@@ -147,7 +156,9 @@ function fieldsOf(record: object): string[] {
     .map(([key]) => fieldOf(record as Record<string, unknown>, key).name)
 }
 
-/** True for what a history knows by identity: it may be large, and refer to itself. */
+/**
+ * True for values that a history compares by identity. They may be large and refer to themselves.
+ */
 function isShared(value: object): boolean {
   return isHandle(value) || value instanceof Map
 }
@@ -167,22 +178,22 @@ function contentsOf(value: object, inner: (value: unknown) => string): string {
 /** Cells whose bits lie in one word of a state. */
 type CellsByWord = readonly (readonly number[])[]
 
-/** Adds up the digest while a graph is explored. */
+/** Adds up the digest during exploration. */
 export class Digest {
   private readonly cells: readonly Cell[]
   private readonly cellsByWord: CellsByWord
   private readonly control: ControlGraph
   private readonly threads: readonly string[]
   private readonly worldWords: number
-  /** What values contribute, by cell and value. */
+  /** Contributions of cells, by cell and value. */
   private readonly values: Map<number, Hash>[]
-  /** What threads contribute, by thread and location. */
+  /** Contributions of threads, by thread and location. */
   private readonly places: Hash[][]
-  /** What steps that return a number are, by thread, choice and number. */
+  /** Hashes of steps that return a number, by thread, choice and number. */
   private readonly labels: Map<number, Hash>[][]
   private readonly states = new Int32Array(4)
   private readonly steps = new Int32Array(4)
-  /** The state entered last, and a scratch one: what their cells hold, and what they are hashed from. */
+  /** The state entered last and a scratch state, with the values of their cells and their sums. */
   private readonly from: Hashed
   private readonly to: Hashed
   private readonly base: Hash = new Int32Array(4)
@@ -201,15 +212,15 @@ export class Digest {
     this.to = new Hashed(system)
   }
 
-  /** A state is explored: it counts, and the steps that follow are from it. */
+  /** Adds a state. The next steps start from it. */
   enter(state: State): void {
-    // The last step tried may have been blocked, and left its thread acting.
+    // The last step tried may have been blocked, which leaves its thread acting.
     acting.thread = NOBODY
     this.move(this.from, state)
     addTo(this.states, this.hashOf(this.from, this.base))
   }
 
-  /** A step from the state entered last leads to `next`. */
+  /** Adds a step from the state entered last to `next`. */
   step(thread: number, choice: number, result: unknown, next: State): void {
     this.to.become(this.from)
     this.move(this.to, next)
@@ -229,12 +240,12 @@ export class Digest {
     return label
   }
 
-  /** The digest of what was explored so far. */
+  /** The digest of the graph explored so far. */
   get result(): GraphDigest {
     return { states: hexOf(this.states), steps: hexOf(this.steps) }
   }
 
-  /** Makes `hashed` that of `state`: only what has changed is looked at. */
+  /** Updates `hashed` to `state`. Only changed words are compared cell by cell. */
   private move(hashed: Hashed, state: State): void {
     const { state: before, world, cells } = hashed
     for (let word = 0; word < this.worldWords; word++) {
@@ -278,7 +289,7 @@ export class Digest {
   }
 }
 
-/** A state, what its cells hold, and the sum of what they contribute. */
+/** A state, the values of its cells, and the sum of their contributions. */
 class Hashed {
   readonly state: State
   readonly world: World
@@ -298,7 +309,7 @@ class Hashed {
   }
 }
 
-/** For each word of a state, the cells that have bits in it: found by setting each of their bits. */
+/** For each word of a state, the cells with bits in it. Found by setting each of their bits. */
 function cellsByWord(cells: readonly Cell[], system: TransitionSystem): CellsByWord {
   const found: number[][] = Array.from({ length: system.worldWords }, () => [])
   const state: State = new Uint32Array(system.words)

@@ -1,5 +1,5 @@
 /**
- * What steps and claims read and write, recorded while a scenario is explored.
+ * Records which fields steps and claims read and write while a scenario is explored.
  *
  * @module
  */
@@ -15,17 +15,17 @@ import { TransitionSystem } from './explore/system.js'
 import { visitSteps } from './explore/visit.js'
 import type { CheckOptions } from './options.js'
 
-/** The fields that a step or a claim touches, as `mm[].pte[].kind`: which one of several of a kind is left out. */
+/** The fields that a step or a claim accesses, without indices: `mm[].pte[].kind`. */
 export interface Touched {
   readonly reads: readonly string[]
   readonly writes: readonly string[]
 }
 
-/** The footprint of a step, over all of its runs. */
+/** The footprint of a step, over all its runs. */
 export interface StepFootprint extends Touched {
   readonly procedure: string
   readonly step: string
-  /** How often it was run, blocked ones included. */
+  /** Number of runs, including blocked ones. */
   readonly runs: number
 }
 
@@ -36,26 +36,29 @@ export interface ClaimFootprint {
   readonly reads: readonly string[]
 }
 
-/** The answer of {@link footprints}. */
+/** The result of {@link footprints}. */
 export interface Footprints {
   readonly scenario: string
   readonly steps: readonly StepFootprint[]
   readonly invariants: readonly ClaimFootprint[]
   /** Distinct states explored. */
   readonly states: number
-  /** False if the limit of states came first. */
+  /** False if the limit of states was reached first. */
   readonly exhaustive: boolean
 }
 
 /** Options of {@link footprints}. */
 export interface FootprintOptions extends Pick<CheckOptions, 'bounds' | 'set'> {
-  /** Most distinct states (default none). */
+  /** Maximum number of distinct states (default none). */
   readonly states?: number
-  /** Sees each run of a step: what it has touched, by full names, and the worlds before and after it. */
+  /**
+   * Called for each run of a step, with its footprint by full names, and the worlds before and
+   * after it.
+   */
   readonly onStep?: (touched: Footprint, before: World, after: World, name: string) => void
 }
 
-/** Gathers footprints under one name. */
+/** Collects the footprints of one name. */
 class Gathered {
   readonly reads = new Set<string>()
   readonly writes = new Set<string>()
@@ -73,10 +76,11 @@ function kindOf(name: string): string {
 }
 
 /**
- * Explores a scenario and records which fields each step and each invariant touches. Claims that do not hold are passed.
+ * Explores a scenario and records which fields each step and each invariant accesses. Violated
+ * claims do not stop it.
  *
- * @param scenario - what to explore
- * @param options - at which bounds, and how far
+ * @param scenario - the scenario to explore
+ * @param options - bounds and limit
  * @throws SpecificationError if the scenario or one of its procedures is wrong
  */
 export function footprints(scenario: Scenario, options: FootprintOptions = {}): Footprints {

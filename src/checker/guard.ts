@@ -1,6 +1,7 @@
 /**
- * Guards what no procedure may look at: the clock, chance, the process. While procedures and claims run, a use of it is
- * an error, also where the text catches it; at all other times everything works as it does without the guards.
+ * Guards what procedures must not use: the clock, random numbers, the process. A use is an error
+ * while procedures and claims run, even if the procedure catches it. At all other times the guarded
+ * functions work as usual.
  *
  * @module
  */
@@ -65,7 +66,10 @@ const FUNCTIONS: readonly (readonly [name: string, members: readonly string[]])[
   ['', ['fetch', 'queueMicrotask', 'setImmediate', 'setInterval', 'setTimeout']],
 ]
 
-/** Methods that change an object of the language, or ask what the collector of garbage has done. What they change is no world. */
+/**
+ * Methods that change a built-in object, or that reveal garbage collection. Such state is not part
+ * of the world.
+ */
 const METHODS: readonly (readonly [name: string, members: RegExp])[] = [
   ['Date', /^set/],
   ['DataView', /^set/],
@@ -74,7 +78,7 @@ const METHODS: readonly (readonly [name: string, members: RegExp])[] = [
   ['WeakRef', /^deref$/],
 ]
 
-/** Functions that answer false, and throw nothing, where they change nothing. */
+/** Functions that return false instead of throwing if they change nothing. */
 const ANSWERING: readonly string[] = [
   'defineProperty',
   'deleteProperty',
@@ -83,7 +87,7 @@ const ANSWERING: readonly string[] = [
   'setPrototypeOf',
 ]
 
-/** What an object says of when it was made. */
+/** Getters that reveal when an object was created. */
 const TIMES: readonly (readonly [name: string, member: string])[] = [
   ['Event', 'timeStamp'],
   ['File', 'lastModified'],
@@ -93,16 +97,16 @@ const TIMES: readonly (readonly [name: string, member: string])[] = [
   ['PerformanceEntry', 'startTime'],
 ]
 
-/** What the last match of any regular expression has left behind, as old as the language. */
+/** Legacy properties of RegExp, which keep the last match. */
 const LAST_MATCH: readonly string[] = [
   ...['input', '$_', 'lastMatch', '$&', 'lastParen', '$+', 'leftContext', '$`', 'rightContext', "$'"],
   ...['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9'],
 ]
 
-/** What stands for a guarded function: it keeps nothing. */
+/** The functions and objects that replace guarded ones. They keep no state. */
 const guards = new WeakSet<object>()
 
-/** True for what stands for a guarded function or object. */
+/** True for a replacement of a guarded function or object. */
 export function isGuard(value: object): boolean {
   return guards.has(value)
 }
@@ -114,8 +118,8 @@ function isGuarded(): boolean {
 }
 
 /**
- * Puts the guards in place, once for all; call it before a driver is loaded, so that the names which it gives to the
- * clock are guarded too.
+ * Installs the guards, once. Call it before a driver is loaded, so that functions which it imports
+ * are guarded too.
  */
 export function installGuards(): void {
   if (installed) return
@@ -142,21 +146,28 @@ export function installGuards(): void {
   for (const member of ANSWERING) guardAnswer(Reflect as Members, member, `Reflect.${member}`)
 }
 
-/** Guards the functions of an object under the name that people know it by: of a module of Node.js, for example. */
+/**
+ * Guards the functions of an object, such as a module of Node.js. `name` is its name in messages.
+ */
 export function guardFunctions(object: object, name: string): void {
   for (const member of Object.getOwnPropertyNames(object)) guardMember(object, member, `${name}.${member}`)
 }
 
 const OF_COLOURS: readonly PropertyKey[] = ['FORCE_COLOR', 'NODE_DISABLE_COLORS', 'NO_COLOR']
 
-/** Guards the variables of the environment, which nobody has set for a model. @returns what stands for them */
+/**
+ * Guards the environment variables, on which no model may depend.
+ *
+ * @returns the replacement of `variables`
+ */
 export function guardedVariables(variables: object, name: string): object {
   const refuseInside = () => {
     if (isGuarded()) refuse(name)
   }
   const guarded = new Proxy(variables, {
     get(target, key) {
-      // What prints asks whether it may print in colours; nobody changes that while a model runs.
+      // Code that prints checks whether the terminal has colours. That does not change while a
+      // model runs.
       if (!OF_COLOURS.includes(key)) refuseInside()
       return Reflect.get(target, key)
     },
@@ -177,7 +188,12 @@ export function guardedVariables(variables: object, name: string): object {
   return guarded
 }
 
-/** What a loader keeps, which it alone may change: nobody loads while a model runs. @returns what stands for it */
+/**
+ * Guards a cache of the module loader, which only the loader may change. No module is loaded while
+ * a model runs.
+ *
+ * @returns the replacement of `store`
+ */
 export function guardedStore<T extends object>(store: T, name: string): T {
   const changing = ['set', 'defineProperty', 'deleteProperty', 'preventExtensions', 'setPrototypeOf'] as const
   const guarded = new Proxy(
@@ -196,7 +212,7 @@ export function guardedStore<T extends object>(store: T, name: string): T {
   return guarded
 }
 
-/** A format of dates says what time it is where it is given none. */
+/** A date format without an argument formats the current time. */
 function guardFormats(): void {
   const { prototype } = Intl.DateTimeFormat
   const format = Object.getOwnPropertyDescriptor(prototype, 'format')
@@ -223,7 +239,7 @@ function guardFormats(): void {
   })
 }
 
-/** Replaces a function where it is found, on the object or on its prototype. */
+/** Replaces a function on the object, or on the prototype that has it. */
 function guardMember(object: Members, member: string, name: string): void {
   let owner: Members | null = object
   while (owner !== null && !Object.hasOwn(owner, member)) owner = Object.getPrototypeOf(owner)
@@ -238,7 +254,7 @@ function guardMember(object: Members, member: string, name: string): void {
     },
     get(target, key, receiver) {
       const inner = Reflect.get(target, key, receiver)
-      // process.hrtime.bigint, performance.now and the like hang functions of their own on a function.
+      // Functions such as process.hrtime have functions as properties (process.hrtime.bigint).
       if (isGuarded() && key !== 'prototype' && Object.hasOwn(target, key) && typeof inner === 'function')
         refuse(`${name}.${String(key)}`)
       return inner
@@ -247,7 +263,10 @@ function guardMember(object: Members, member: string, name: string): void {
   putInPlace(owner, member, { value, enumerable: property.enumerable ?? false }, guarded)
 }
 
-/** What is asked to change and does not was to keep something: nobody hears of it where the answer is not looked at. */
+/**
+ * For functions that return false if the object cannot change. Such a call tried to keep state, and
+ * would go unnoticed if its result is ignored.
+ */
 function guardAnswer(object: Members, member: string, name: string): void {
   const guarded = new Proxy(object[member], {
     apply(target, self, args) {
@@ -259,7 +278,10 @@ function guardAnswer(object: Members, member: string, name: string): void {
   putInPlace(object, member, { value: object[member], enumerable: false }, guarded)
 }
 
-/** The guard stands where the function stood, on which nobody is to hang a property: it is not looked into. */
+/**
+ * Puts the guard where the function was. The guard is frozen, so that no property can be added to
+ * it.
+ */
 function putInPlace(
   owner: object,
   member: string,
@@ -285,7 +307,7 @@ function guardGetter(prototype: object | undefined, member: string, name: string
   })
 }
 
-/** A date that says what time it is; one that is made of numbers is a value like others. */
+/** `Date` without arguments reads the clock. A date made from numbers is an ordinary value. */
 function guardDate(global: Members): void {
   const { Date: original } = globalThis
   const guarded = new Proxy(original, {

@@ -1,28 +1,31 @@
 /**
- * What the checker needs of the machine that it runs on. It imports nothing of Node.js, so that the same engine runs in
- * a browser; who runs it elsewhere gives a host of their own.
+ * The checker's interface to its host. It imports nothing from Node.js, so that the engine also
+ * runs in a browser; other environments supply their own host.
  *
  * @module
  */
 
-/** The surroundings of a check. */
+/** The environment of a check. */
 export interface Host {
-  /** Milliseconds since some beginning; never goes back. */
+  /** Milliseconds since a fixed point; never decreases. */
   now(): number
-  /** Lets others run: a timer, an interrupt, a message that came meanwhile. */
+  /** Yields to the event loop: timers, interrupts, messages. */
   pause(): Promise<void>
-  /** Bytes of memory that the machine has; `undefined` if that cannot be known. */
+  /** Bytes of memory of the machine; `undefined` if unknown. */
   readonly memoryBytes: number | undefined
 }
 
-/** A host of what every browser and Node.js have. It knows nothing of the machine's memory. */
+/**
+ * A host that uses only what browsers and Node.js share. It does not know the memory of the
+ * machine.
+ */
 export const portableHost: Host = {
   now: () => performance.now(),
   pause: () =>
-    // Unlike a timer, a message is not delayed by browsers, and unlike a promise it lets events in.
+    // Browsers do not delay a message, unlike a timer; a promise would not let events in.
     new Promise((resolve) => {
       const { port1, port2 } = new MessageChannel()
-      // The types of Node.js leave this out, though it is there; those of browsers have it.
+      // The types of Node.js omit this property, although it exists; those of browsers have it.
       const receiver: { onmessage?: ((event: never) => unknown) | null } & typeof port1 = port1
       receiver.onmessage = () => {
         port1.close()

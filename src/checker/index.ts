@@ -1,5 +1,6 @@
 /**
- * The checker: explores every interleaving of a bounded scenario. It knows nothing of memory management.
+ * The checker: explores every interleaving of a bounded scenario. It does not depend on memory
+ * management.
  *
  * @module checker
  */

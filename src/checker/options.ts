@@ -1,5 +1,5 @@
 /**
- * What a check can be told.
+ * Options of a check.
  *
  * @module
  */
@@ -9,92 +9,102 @@ import type { AnyProcedure } from '../world/procedures/procedure.js'
 import type { Host } from './host.js'
 import type { Progress } from './result.js'
 
-/** Something put into a scenario on purpose: a name, and the texts it replaces. */
+/** A defect to inject into a scenario: a name, and the overrides. */
 export interface Injection {
   readonly name: string
   readonly overrides: readonly Override[]
 }
 
-/** How far a check may go. A limit that is reached is a verdict, never a crash. */
+/** Limits of a check. Reaching one is a verdict, never a crash. */
 export interface Limits {
-  /** Most distinct states (default none). */
+  /** Maximum number of distinct states (default none). */
   readonly states?: number
   /**
-   * Most bytes for stored states, index and links (default 4 GiB, or 3/4 of the machine's memory if the host knows that
-   * and it is less).
+   * Maximum number of bytes for stored states, index and links (default 4 GiB, or 3/4 of the
+   * machine's memory if that is known and less).
    */
   readonly memoryBytes?: number
-  /** Most milliseconds (default none). */
+  /** Maximum time in milliseconds (default none). */
   readonly timeMs?: number
 }
 
-/** How claims are asked. */
+/** How claims are evaluated. */
 export type Asking = 'directly' | 'remembered'
 
-/** Whether one state stands for all that differ only in names. */
+/** Whether states that differ only in names are reduced to one. */
 export type Reductions = 'all' | 'none'
 
-/** A scenario, and what is put into it, made of modules that nothing has run yet. */
+/** A scenario with injected defects, from modules in which nothing has run yet. */
 export interface FreshModel {
   readonly scenario: Scenario
   readonly defects: readonly Injection[]
-  /** Notes what the modules keep. */
+  /** Records the state that the modules keep. */
   note(): void
   /**
-   * Looks whether they keep what was noted, and nothing else.
+   * Checks that the modules still keep exactly the recorded state.
    *
-   * @param when - in words that a sentence begins with
+   * @param when - start of the sentence in the message
    * @throws SpecificationError `impure` if they do not
    */
   mustBeAsNoted(when: string): void
 }
 
-/** Where fresh models come from. */
+/** Source of fresh models. */
 export interface Fresh {
-  /** Loads the modules anew. */
+  /** Loads the modules again. */
   again(): Promise<FreshModel | undefined>
-  /** Steps that had such a run in this scenario or in another: they need none again. */
+  /**
+   * Steps that were audited in fresh modules, in this scenario or another. They are not audited
+   * again.
+   */
   readonly audited: Set<string>
 }
 
 /** Options of {@link check}. */
 export interface CheckOptions {
-  /** At which size of bounds (default `default`). */
+  /** Size of the bounds (default `default`). */
   readonly bounds?: Bounds
   /** Parameters set by name, over the bounds. */
   readonly set?: Parameters
   readonly limits?: Limits
-  /** Defects to put in. */
+  /** Defects to inject. */
   readonly defects?: readonly Injection[]
-  /** `none` explores every state as it is (default `all`: one state stands for all that differ only in names). */
+  /**
+   * `none` explores every state as it is (default `all`: one state represents all that differ only
+   * in names).
+   */
   readonly reductions?: Reductions
   /**
-   * `directly` asks each claim in each state (default `remembered`: only where what it reads has values that were not seen
-   * before). Verdicts, counts and traces are the same.
+   * `directly` evaluates each claim in each state (default `remembered`: only if the fields that it
+   * reads have new values). Verdicts, counts and traces are the same.
    */
   readonly claims?: Asking
-  /** Clock, memory and turns of the machine (default: what browsers and Node.js have in common). */
+  /** Clock, memory and event loop (default: {@link portableHost}). */
   readonly host?: Host
-  /** True to have a digest of states and steps in the result (default false: it takes time). */
+  /** True to compute a digest of states and steps (default false, since it takes time). */
   readonly digest?: boolean
   /**
-   * How often the text under test is audited: samples of each step of its own procedures, in different worlds (default 4);
-   * `off` for no audit. What comes with the project is audited once for each step.
+   * Number of samples of each step of the procedures under test, in different worlds, that are
+   * audited (default 4); `off` for no audit. Each step of the project's own procedures is audited
+   * once.
    */
   readonly audit?: number | 'off'
-  /** Which procedures are under test (default: none). */
+  /** Whether a procedure is under test (default: none is). */
   readonly isOwn?: (procedure: AnyProcedure) => boolean
-  /** The scenario as another loading of the text under test has it, for an audit of what that text keeps (default none). */
+  /**
+   * The scenario from another loading of the code under test, to audit the state that the code
+   * keeps (default none).
+   */
   readonly fresh?: Fresh
   /**
-   * Asks whether what the text under test keeps outside of the world is as it was. The audit calls it where that text has just
-   * run, once for each place and what it was told until then.
+   * Checks that the state which the code under test keeps outside of the world is unchanged. The
+   * audit calls it after that code has run, once for each place and history of results.
    *
-   * @throws SpecificationError `impure` if it is not
+   * @throws SpecificationError `impure` if the state has changed
    */
   readonly unchanged?: (place: string) => void
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
-  /** Called a few times a second. */
+  /** Called several times per second. */
   readonly onProgress?: (progress: Progress) => void
 }

@@ -1,17 +1,18 @@
 /**
- * What a check answers. Everything here is plain data: it is printed, stored as JSON and compared as it is.
+ * The result of a check: plain data, which is printed, stored as JSON and compared.
  *
  * @module
  */
 import type { Parameters } from '../world/model.js'
 
 /**
- * `holds`: every state within the bounds was explored and every claim holds. `violated`: a claim does not hold, and
- * the trace shows it. `limit`: a limit was reached first. `interrupted`: somebody stopped it.
+ * `holds`: every state within the bounds was explored and every claim holds. `violated`: a claim
+ * does not hold, and the trace shows it. `limit`: a limit was reached first. `interrupted`: the
+ * check was stopped.
  */
 export type Verdict = 'holds' | 'violated' | 'limit' | 'interrupted'
 
-/** What kind of claim was broken. */
+/** The kind of the violated claim. */
 export type ViolationKind =
   | 'invariant'
   | 'step'
@@ -22,7 +23,7 @@ export type ViolationKind =
   | 'progress'
   | 'witness'
 
-/** A cell that a step changed, in words. */
+/** A cell that a step changed, as text. */
 export interface Change {
   readonly cell: string
   readonly before: string
@@ -38,33 +39,36 @@ export interface TraceStep {
   readonly name: string
   readonly procedure: string
   readonly step: string
-  /** Which of the step's outcomes was taken (0 where it has one). */
+  /** Number of the outcome (0 if there is only one). */
   readonly choice: number
-  /** In how many ways the step may go. */
+  /** Number of possible outcomes. */
   readonly choices: number
-  /** What the way that it took is called, if its ways have names. */
+  /** Name of the outcome, if the outcomes have names. */
   readonly way?: string
-  /** What the step returned. */
+  /** Result of the step. */
   readonly result: number | string
   readonly changes: readonly Change[]
-  /** Whether the breach does not happen without it; absent where nobody has found out. */
+  /** Whether the violation needs this step; absent if that was not determined. */
   readonly matters?: boolean
-  /** Where it stands in the text of a driver's author: it is theirs, or a procedure that they call took it. */
+  /**
+   * Place of the step in the source of the driver's author: their own step, or their call of a
+   * procedure that took it.
+   */
   readonly place?: StepPlace
 }
 
-/** A place in the text of a driver, or of whatever else comes from a file. */
+/** A place in the source of a driver, or of other code from a file. */
 export interface StepPlace {
-  /** The file, from the working directory if it is below. */
+  /** The file, relative to the working directory if it is below. */
   readonly file: string
-  /** Both from 1. */
+  /** Line and column, both from 1. */
   readonly line: number
   readonly column: number
-  /** The procedure whose text it is. */
+  /** The procedure that contains it. */
   readonly procedure: string
-  /** True where that text calls a procedure of somebody else's, which took the step. */
+  /** True if the place is a call of somebody else's procedure, which took the step. */
   readonly isCall: boolean
-  /** The procedures of files that it is in, innermost first. */
+  /** The enclosing procedures from files, innermost first. */
   readonly within: readonly string[]
 }
 
@@ -74,19 +78,21 @@ export interface Trace {
   readonly version: 1
   readonly scenario: string
   readonly parameters: Parameters
-  /** Names of the defects that were put in. */
+  /** Names of the injected defects. */
   readonly defects: readonly string[]
   readonly clause: string
   readonly claim: string
   readonly kind: ViolationKind
   readonly detail: string
-  /** True if no shorter run shows it. */
+  /** True if no shorter run shows the violation. */
   readonly shortest: boolean
   readonly threads: readonly string[]
   readonly steps: readonly TraceStep[]
-  /** Where the steps from this index on repeat for ever (a progress claim); absent otherwise. */
+  /**
+   * Index of the first step of the loop that repeats for ever (a progress claim); absent otherwise.
+   */
   readonly loopFrom?: number
-  /** Clauses that the run breaks on the way, past which it goes; absent if nothing is broken before its end. */
+  /** Clauses that the run violates before its end; absent if there are none. */
   readonly past?: readonly string[]
 }
 
@@ -110,52 +116,59 @@ export interface TransitionCoverage {
   readonly taken: number
 }
 
-/** What the exploration exercised. */
+/** Coverage of the exploration. */
 export interface Coverage {
   /** Steps taken at least once, as `procedure: step`. */
   readonly steps: readonly string[]
-  /** Steps that the texts of the procedures entered name, taken or not. */
+  /** Steps named in the source of the entered procedures, whether taken or not. */
   readonly declared: readonly string[]
   /** Names of all procedures entered. */
   readonly procedures: readonly string[]
   readonly transitions: readonly TransitionCoverage[]
-  /** For each claim, in how many states or steps it had something to say. */
+  /** For each claim, the number of states or steps to which it applied. */
   readonly claims: readonly { readonly name: string; readonly clause: string; readonly exercised: number }[]
   /**
-   * By clause, how often it was asked of a step as it ran: assertions of procedures, of locks and guarded fields, transitions of
-   * statecharts, and states in which somebody could go on. Where a step is remembered and not run again, it is not counted again.
+   * By clause, how often steps had to keep it: assertions of procedures, locks and guarded fields,
+   * transitions of statecharts, and states that are not deadlocked. A step whose result is
+   * remembered is not counted again.
    */
   readonly asserted: Readonly<Record<string, number>>
 }
 
-/** A digest of the explored graph, each 32 hexadecimal digits: see `digest.ts` for what changes it. */
+/**
+ * A digest of the explored graph, as 32 hexadecimal digits each. See `digest.ts` for what changes
+ * it.
+ */
 export interface GraphDigest {
   readonly states: string
   readonly steps: string
 }
 
-/** What was run again as JavaScript runs it, and compared with what was explored. */
+/**
+ * Counts of the audit, which executes runs as plain JavaScript and compares them with the
+ * exploration.
+ */
 export interface Audit {
   /** Runs from the initial state. */
   readonly runs: number
-  /** Those of them that were taken in modules which nothing had run before. */
+  /** Runs taken in freshly loaded modules. */
   readonly fresh: number
-  /** Steps taken in them. */
+  /** Steps taken in these runs. */
   readonly steps: number
-  /** Steps whose answer, world and successor were compared. */
+  /** Steps whose result, world and successor were compared. */
   readonly edges: number
-  /** Differences; one ends the check with an error. */
+  /** Number of differences. One ends the check with an error. */
   readonly disagreements: number
 }
 
-/** Which limit ended a check. */
+/** The limit that ended a check. */
 export interface LimitReached {
   readonly kind: 'states' | 'memory' | 'time'
   /** The limit: states, bytes or milliseconds. */
   readonly value: number
 }
 
-/** The answer of {@link check}. */
+/** The result of {@link check}. */
 export interface CheckResult {
   readonly scenario: string
   readonly parameters: Parameters
@@ -166,40 +179,42 @@ export interface CheckResult {
   readonly limit?: LimitReached
   /** Distinct states visited. */
   readonly states: number
-  /** Steps taken from them. */
+  /** Steps taken from these states. */
   readonly transitions: number
-  /** Length of the longest shortest run, in steps. */
+  /** The largest distance of a state from the initial state, in steps. */
   readonly depth: number
-  /** States found but not yet explored (0 where it ran to the end). */
+  /** States found but not yet explored (0 if the exploration is complete). */
   readonly queue: number
   /** Milliseconds. */
   readonly elapsedMs: number
-  /** Bytes held by the stored states, their index and their links. */
+  /** Bytes used by stored states, their index and their links. */
   readonly storedBytes: number
   /** How states are stored: `exact` loses none. */
   readonly storage: 'exact'
-  /** Reductions that were on, by name. */
+  /** Names of the reductions in use. */
   readonly reductions: readonly string[]
   /** The fairness under which progress was checked. */
   readonly fairness: 'weak fairness of each thread' | 'progress not checked'
-  /** What the world leaves out. */
+  /** What the world does not model. */
   readonly notModelled: readonly string[]
-  /** What the author of the scenario or of the driver takes for granted. */
+  /** Assumptions of the author of the scenario or the driver. */
   readonly assumptions: readonly string[]
   readonly violation?: ViolationReport
   readonly witnesses: readonly { readonly name: string; readonly reached: boolean }[]
   readonly coverage: Coverage
-  /** Of the graph, where it was asked for and every state was visited. */
+  /** Digest of the graph, if it was requested and every state was visited. */
   readonly digest?: GraphDigest
-  /** What was audited; absent where nothing was. */
+  /** Counts of the audit; absent if nothing was audited. */
   readonly audit?: Audit
-  /** Steps that were taken, by what shows them to be pure: their text, or the audit alone. */
+  /**
+   * Number of steps taken, by the evidence that they are pure: their source, or the audit alone.
+   */
   readonly purity: { readonly byText: number; readonly byAuditOnly: number }
-  /** Control states, and generator prefixes that were replayed to make them. */
+  /** Number of control states, and of generator prefixes replayed to make them. */
   readonly control: { readonly locations: number; readonly replays: number }
 }
 
-/** What a running check tells from time to time. */
+/** Progress report of a running check. */
 export interface Progress {
   readonly scenario: string
   readonly phase: 'exploring' | 'progress' | 'audit'

@@ -1,5 +1,5 @@
 /**
- * What a step does to what threads share: the accesses of one run of it, in their order, and which locks guard them.
+ * The accesses of one run of a step to shared places, in order, with the locks that guard them.
  *
  * @module
  */
@@ -9,31 +9,38 @@ import { Cell, type Layout, type World } from '../../world/records/layout.js'
 import type { Lock } from '../../world/records/locks.js'
 import type { Protection } from '../../world/records/protection.js'
 
-/** What is done to a place. A guarded access has the lock that the field declares, in the mode that it needs. */
+/**
+ * Kinds of accesses. For a guarded access the thread holds the declared lock in the required mode.
+ */
 export const Act = { read: 0, guardedRead: 1, write: 2, guardedWrite: 3, acquire: 4, release: 5 } as const
 
 /** One of {@link Act}. */
 export type Act = (typeof Act)[keyof typeof Act]
 
-/** One access: the number of its place, and what is done to it. */
+/** One access: the number of its place, and the kind. */
 export interface Access {
   readonly place: number
   readonly act: Act
 }
 
-/** A machine word of the world: a field, several fields that are one word, or a lock with all that it is made of. */
+/**
+ * A machine word of the world: a field, several fields in one word, or a lock with all its fields.
+ */
 export interface Place {
   readonly name: string
   readonly isLock: boolean
 }
 
-/** Numbers the places of a layout, and gathers the accesses of a run. */
+/** Numbers the places of a layout, and records the accesses of a run. */
 export class Accesses implements Recorder {
   readonly places: Place[] = []
-  /** The accesses of the run so far. One that is repeated with no lock taken or dropped between is there once. */
+  /**
+   * The accesses of the run so far. A repeated access is recorded once, unless a lock was taken or
+   * dropped in between.
+   */
   readonly run: Access[] = []
   private readonly numbers = new Map<string, number>()
-  /** By name of a field: its place; by name of a part of a lock: the lock. */
+  /** By field name: its place. By name of a lock's field: the place of the lock. */
   private readonly placeOf = new Map<string, number>()
   private readonly locks = new Map<string, Lock>()
 
@@ -59,14 +66,14 @@ export class Accesses implements Recorder {
     return this.places.push({ name, isLock }) - 1
   }
 
-  /** Tells {@link Accesses.run} from other ones. */
+  /** A key that is equal for equal runs. */
   get key(): string {
     let key = ''
     for (const { place, act } of this.run) key += `${place * 8 + act} `
     return key
   }
 
-  /** Runs `run`, and leaves its accesses in {@link Accesses.run}. */
+  /** Runs `run`, and records its accesses in {@link Accesses.run}. */
   of<T>(run: () => T): T {
     this.run.length = 0
     return recordedBy(this, run)
@@ -97,7 +104,10 @@ export class Accesses implements Recorder {
     }
   }
 
-  /** A lock that is looked at by its holder tells nothing that could change; one that is taken is looked at first. */
+  /**
+   * Records an access to a lock. A test by the holder is not recorded, since the result cannot
+   * change. Taking a lock reads it first.
+   */
   private accessLock(place: number, holds: boolean, writes: boolean): void {
     if (!writes) {
       if (!holds) this.note(place, Act.read)
@@ -105,7 +115,7 @@ export class Accesses implements Recorder {
     }
     const { run } = this
     while (run.length > 0 && isOf(run[run.length - 1], place, Act.read)) run.pop()
-    // Downgrading gives up one mode and takes the other.
+    // A downgrade releases one mode and takes the other.
     if (!holds && run.length > 0 && isOf(run[run.length - 1], place, Act.release)) return
     this.note(place, holds ? Act.release : Act.acquire)
   }
@@ -121,7 +131,7 @@ function isOf(access: Access, place: number, act: Act): boolean {
   return access.place === place && access.act === act
 }
 
-/** True if the thread that acts holds what is asked for. Nobody is told that it is looked at. */
+/** True if the acting thread holds the guard. The test itself is not recorded. */
 function held(guard: Protection, w: World, writes: boolean): boolean {
   const { thread } = acting
   return recordedBy(undefined, () => (writes ? guard.heldForWritingBy(thread, w) : guard.heldBy(thread, w)))

@@ -1,6 +1,6 @@
 /**
- * Finds steps that are too large: others could see, or change, what is between two accesses of such a step, and no run that is
- * explored shows it.
+ * Finds steps that are too large. Other threads could observe or change a state between two
+ * accesses of such a step, and no explored run shows it.
  *
  * @module
  */
@@ -23,41 +23,44 @@ export interface LargeStep {
   /** True if its procedure is under test. */
   readonly isOwn: boolean
   /**
-   * What it accesses that others may access meanwhile, and locks that it takes too late or drops too early, as `mm[].pte[].entry`:
-   * which one of several of a kind is left out. A field that is part of a machine word is named by the word.
+   * The accesses that other threads may interleave with, and the locks that it takes too late or
+   * drops too early, without indices: `mm[].pte[].entry`. A field of a machine word is named by the
+   * word.
    */
   readonly accesses: readonly string[]
 }
 
-/** The answer of {@link atomicity}. */
+/** The result of {@link atomicity}. */
 export interface Atomicity {
   readonly scenario: string
-  /** The steps that are too large, in the order of their names. */
+  /** The steps that are too large, sorted by name. */
   readonly large: readonly LargeStep[]
-  /** Accesses of different threads that no lock keeps apart. */
+  /** Pairs of accesses by different threads that no common lock orders. */
   readonly unlocked: readonly UnlockedPair[]
-  /** Steps that were taken. */
+  /** Number of steps taken. */
   readonly steps: number
   /** Distinct states explored. */
   readonly states: number
-  /** False if the limit of states came first. */
+  /** False if the limit of states was reached first. */
   readonly exhaustive: boolean
 }
 
 /** Options of {@link atomicity}. */
 export interface AtomicityOptions extends Pick<CheckOptions, 'bounds' | 'set' | 'isOwn' | 'defects'> {
-  /** Most distinct states (default none). */
+  /** Maximum number of distinct states (default none). */
   readonly states?: number
 }
 
 /**
- * Explores a scenario, and finds the steps that are too large. A step may take locks, then make one access that another thread
- * could come between, then drop locks; all else that it does must commute with what other threads do: it is guarded by a lock
- * that the thread holds in the mode which the field declares and that nobody reads the field without, only one thread uses the
- * field, or nobody can reach it. Reading and then writing one field, or one machine word, is one access.
+ * Explores a scenario, and finds the steps that are too large. A step may take locks, then make one
+ * access that another thread could interleave with, then drop locks. All its other accesses must
+ * commute with those of other threads. An access commutes if the thread holds the declared lock of
+ * the field in the required mode and no thread reads the field without it, if only one thread uses
+ * the field, or if no other thread can reach it. A read and a later write of one field, or of one
+ * machine word, count as one access.
  *
- * @param scenario - what to explore; claims that do not hold are passed
- * @param options - at which bounds, how far, with which defects, and which procedures are under test
+ * @param scenario - the scenario to explore; violated claims do not stop it
+ * @param options - bounds, limit, defects, and the procedures under test
  * @throws SpecificationError if the scenario or one of its procedures is wrong
  *
  * @example
@@ -96,7 +99,7 @@ function keyOfStep({ procedure, step }: Pick<Run, 'procedure' | 'step'>): string
   return `${procedure}: ${step}`
 }
 
-/** All runs of steps that differ in who takes them, from where, or in what they access. */
+/** All runs of steps that differ in thread, location or accesses. */
 function runsOf(scenario: Scenario, options: AtomicityOptions) {
   const model = scenario.build(parametersOf(scenario, options))
   const overrides = (options.defects ?? []).flatMap((defect) => defect.overrides)

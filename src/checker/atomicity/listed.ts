@@ -1,11 +1,11 @@
 /**
- * Steps that are too large by the rule, and that somebody has argued may be one all the same.
+ * The list of large steps that are accepted with an argument.
  *
  * @module
  */
 import type { Atomicity } from './atomicity.js'
 
-/** A step that is listed, with all that it accesses. */
+/** A listed step, with all its accesses. */
 export interface ListedStep {
   readonly procedure: string
   readonly step: string
@@ -13,17 +13,18 @@ export interface ListedStep {
   readonly accesses: readonly string[]
 }
 
-/** What is wrong: of the steps that were found, or of the list. */
+/** A difference between the steps found and the list. */
 export interface Discrepancy {
   /**
-   * `unlisted`: a step is too large, and is not listed. `more`: it is listed, and accesses more than is said there. `stale`: it is
-   * listed, and is not too large; with accesses, only those are not found.
+   * `unlisted`: a step is too large and not listed. `more`: a listed step has accesses that are not
+   * listed. `stale`: a listed step is not too large; if accesses are given, only those were not
+   * found.
    */
   readonly kind: 'unlisted' | 'more' | 'stale'
   readonly procedure: string
   readonly step: string
   readonly accesses: readonly string[]
-  /** Scenarios that show it; none where nothing was found. */
+  /** Scenarios that show it; empty if nothing was found. */
   readonly scenarios: readonly string[]
 }
 
@@ -39,9 +40,10 @@ function keyOf({ procedure, step }: Pick<ListedStep, 'procedure' | 'step'>): str
 }
 
 /**
- * Holds what was found against the list.
+ * Compares the steps found with the list.
  *
- * @param complete - true if all scenarios were explored to their end, so that what was not found is not there
+ * @param complete - true if all scenarios were explored completely, so that a listed step that was
+ * not found is stale
  */
 export function againstList(
   found: readonly Atomicity[],
@@ -88,7 +90,7 @@ export function againstList(
   return discrepancies
 }
 
-/** What a name fits in which `*` stands for any text. */
+/** Matches a name in which `*` stands for any text. */
 export function patternOf(access: string): RegExp {
   const literal = access.replace(/[.[\]()]/g, '\\$&')
   return new RegExp(`^${literal.replaceAll('*', '.+')}$`)

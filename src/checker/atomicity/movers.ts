@@ -1,15 +1,16 @@
 /**
- * Whether a step may be one: which of its accesses commute with those of other threads.
+ * Decides whether a step may be atomic: which of its accesses commute with those of other threads.
  *
- * Taking a lock can be done later, dropping one earlier, and what a lock guards at any time between, without anybody noticing
- * (R. Lipton, "Reduction: a method of proving properties of parallel programs", 1975). A run of a step is as good as one access
- * if it takes locks, then makes one access that does not commute, then drops locks.
+ * Taking a lock commutes to the right, dropping one to the left, and a guarded access both ways (R.
+ * Lipton, "Reduction: a method of proving properties of parallel programs", 1975). A run of a step
+ * is equivalent to one access if it takes locks, then makes one access that does not commute, then
+ * drops locks.
  *
  * @module
  */
 import { type Access, Act, type Place } from './accesses.js'
 
-/** A run of a step: who took it, and what it accessed. */
+/** A run of a step: the thread and the accesses. */
 export interface Run {
   readonly procedure: string
   readonly step: string
@@ -19,7 +20,7 @@ export interface Run {
   readonly accesses: readonly Access[]
 }
 
-/** Which threads do what to a place, over all runs: a bit a thread. */
+/** Which threads access a place and how, over all runs: one bit for each thread. */
 interface Use {
   reads: number
   /** Those of {@link Use.reads} that read without the lock that guards the place. */
@@ -27,7 +28,7 @@ interface Use {
   writes: number
 }
 
-/** Who uses which places, in all runs of a scenario. */
+/** The uses of all places, in all runs of a scenario. */
 export class Uses {
   private readonly uses: readonly Use[]
 
@@ -43,8 +44,8 @@ export class Uses {
   }
 
   /**
-   * True if no access of another thread can tell whether this one comes before it or after it: nobody else uses the place, or
-   * nobody changes it, or everybody who could tell needs the lock that is held.
+   * True if no access of another thread can observe the order of the two: no other thread uses the
+   * place, or none changes it, or all that could observe it need the lock that is held.
    */
   commutes({ place, act }: Access, thread: number): boolean {
     const { reads, lockless, writes } = this.uses[place]
@@ -62,15 +63,17 @@ export class Uses {
   }
 }
 
-/** Why a run of a step is too large: places by number. */
+/** Why a run of a step is too large, with places by number. */
 export interface TooLarge {
-  /** What it accesses that others may access meanwhile. */
+  /** Accesses that other threads may interleave with. */
   readonly places: ReadonlySet<number>
-  /** Locks that it takes after such an access, or drops before one, or takes after it has dropped one. */
+  /**
+   * Locks that it takes after such an access, drops before one, or takes after it has dropped one.
+   */
   readonly locks: ReadonlySet<number>
 }
 
-/** What is too large about a run; `undefined` if nothing is. */
+/** The reason why a run is too large; `undefined` if it is not. */
 export function tooLarge({ accesses, thread }: Run, uses: Uses): TooLarge | undefined {
   const places = new Set<number>()
   const locks = new Set<number>()

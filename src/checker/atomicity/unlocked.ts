@@ -1,5 +1,6 @@
 /**
- * Pairs of accesses that no lock keeps apart: where the order in which another thread sees them is a matter of barriers.
+ * Pairs of accesses that no common lock orders. Barriers decide in which order other threads see
+ * them.
  *
  * @module
  */
@@ -7,17 +8,20 @@ import { Act, type Place } from './accesses.js'
 import { patternOf } from './listed.js'
 import type { Run } from './movers.js'
 
-/** Accesses of two threads to one field, one of which at least changes it, and one without the lock that guards the field. */
+/**
+ * Accesses of two threads to one field. At least one changes the field, and at least one is made
+ * without the lock that guards it.
+ */
 export interface UnlockedPair {
-  /** The field, as `mm[].pte[].entry`: which one of several of a kind is left out. */
+  /** The field, without indices: `mm[].pte[].entry`. */
   readonly field: string
-  /** Who accesses it without a lock: `procedure: step`. */
+  /** The access without a lock: `procedure: step`. */
   readonly unlocked: string
-  /** True if that changes the field. */
+  /** True if it changes the field. */
   readonly writes: boolean
-  /** The other, with a lock or without. */
+  /** The other access, with or without the lock. */
   readonly other: string
-  /** True if that changes the field. */
+  /** True if it changes the field. */
   readonly otherWrites: boolean
 }
 
@@ -28,7 +32,7 @@ interface Accessing {
   readonly guarded: boolean
 }
 
-/** The pairs of a scenario, each once, in the order of their fields and names. Locks themselves are not fields. */
+/** The distinct pairs of a scenario, sorted by field and name. The fields of locks are left out. */
 export function unlockedPairs(runs: readonly Run[], places: readonly Place[]): UnlockedPair[] {
   const byPlace = places.map(() => new Map<string, Accessing>())
   for (const { procedure, step, thread, accesses } of runs)
@@ -60,23 +64,23 @@ export function unlockedPairs(runs: readonly Run[], places: readonly Place[]): U
   return [...pairs].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, pair]) => pair)
 }
 
-/** A field that threads access without a common lock, in any of several scenarios. */
+/** A field that threads access without a common lock, over several scenarios. */
 export interface FieldAccesses {
-  /** The row that it belongs to; undefined if none does. */
+  /** The row of the table that it belongs to; undefined if none does. */
   readonly row: string | undefined
   readonly field: string
   /** Accesses without a lock: `reads procedure: step`. */
   readonly unlocked: readonly string[]
-  /** What another thread may do at the same time, of which one at least changes the field. */
+  /** Concurrent accesses of other threads. In each pair at least one access changes the field. */
   readonly others: readonly string[]
-  /** Pairs of one of the former and one of the latter that were seen. */
+  /** Number of pairs that were seen. */
   readonly pairs: number
 }
 
 /**
  * The pairs of all scenarios, by field.
  *
- * @param rows - names of fields, `*` for any text; the first that fits is a field's
+ * @param rows - names of fields, `*` for any text; a field belongs to the first row that matches
  */
 export function fieldAccesses(
   found: readonly { readonly unlocked: readonly UnlockedPair[] }[],
@@ -105,7 +109,7 @@ export function fieldAccesses(
     }))
 }
 
-/** Fields without a row, and rows that no field has. */
+/** Fields without a row, and rows without a field. */
 export function againstFields(
   fields: readonly FieldAccesses[],
   rows: readonly string[],

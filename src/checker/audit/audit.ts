@@ -1,9 +1,10 @@
 /**
- * The live audit: runs of the explored graph are run again as JavaScript runs them, and every operation published, every
- * answer's consequence, every world and whether threads are blocked are compared. A step or a procedure that keeps something
- * outside of the world comes out differently, since the control graph runs each of them only as often as it must.
+ * The live audit executes runs of the explored graph as plain JavaScript. It compares every
+ * operation yielded, the effect of every result, every world, and whether threads are blocked. The
+ * control graph runs each step and procedure only as often as it must, so that code which keeps
+ * state outside of the world behaves differently here.
  *
- * One executor, which shares nothing with the explorer; that is why the file is long.
+ * The file is long because it is one executor, which shares nothing with the explorer.
  *
  * @module
  */
@@ -24,32 +25,34 @@ import type { Audit, ViolationReport } from '../result.js'
 import { LiveRun, type LiveThread } from './live.js'
 import { classOf, type MoveFrom, partsOf, type Sample } from './samples.js'
 
-/** Steps that are taken at random after each sample: a path that is the shortest shows one history of each state. */
+/**
+ * Number of random steps after each sample. A shortest path shows only one history of each state.
+ */
 const TAIL = 20
 
-/** Where a thread stands that is nowhere in the text under test. */
+/** Position of a thread that is outside of the code under test. */
 const ELSEWHERE = 'what calls it'
 
-/** What went differently. */
+/** A difference between the live run and the exploration. */
 class Disagreement extends Error {}
 
-/** The usual reason for a number that is another one when it is run live. */
+/** The usual reason for a different number in a live run. */
 const IN_A_FIELD =
   ' (a sequence number is kept in a field that the layout declares with `sequence`, not in what a step answers)'
 
-/** A model to run live, and what is put into it. */
+/** A model to run live, with its overrides. */
 export interface LiveModel {
   readonly model: Model
   readonly overrides: readonly Override[]
 }
 
-/** A run to take in modules that are loaded anew, and the step of the text under test that it leads to. */
+/** A run to take in freshly loaded modules, and the step of the code under test at its end. */
 export interface FreshSample {
   readonly sample: Sample
   readonly step: string
 }
 
-/** Where a thread takes a step. It is put in words only if there is something to say of it. */
+/** The position of a step. It is turned into text only for a message. */
 class Place {
   constructor(
     private readonly system: TransitionSystem,
@@ -62,7 +65,7 @@ class Place {
   }
 }
 
-/** When something was compared. */
+/** The time of a comparison. */
 class After {
   constructor(
     private readonly place: Place,
@@ -74,13 +77,13 @@ class After {
   }
 }
 
-/** Runs an exploration's paths live. */
+/** Executes paths of an exploration live. */
 export class Auditor {
   private readonly audit = { runs: 0, fresh: 0, steps: 0, edges: 0, disagreements: 0 }
   private readonly covered = new Set<number>()
   /** By location: see {@link ownPlaceOf}. */
   private readonly ownPlaces = new Map<number, string>()
-  /** What is run live: the explored model, or one like it whose modules were loaded anew. */
+  /** The model that runs live: the explored one, or the same from freshly loaded modules. */
   private running: LiveModel
   private readonly stored: State
   private readonly scratch: State
@@ -106,11 +109,11 @@ export class Auditor {
   }
 
   /**
-   * Audits an exploration that has run to its end.
+   * Audits a completed exploration.
    *
-   * @param tick - called between runs; answers false to stop
+   * @param tick - called between runs; returns false to stop
    * @returns false if it was stopped
-   * @throws SpecificationError `impure` where a run goes otherwise than exploring had it
+   * @throws SpecificationError `impure` if a run differs from the exploration
    */
   async run(tick: () => Promise<boolean>): Promise<boolean> {
     const { samples } = this.exploration
@@ -137,8 +140,9 @@ export class Auditor {
   }
 
   /**
-   * The runs to take in new modules: to each step of the text under test the shortest and one of the longest. A step that its
-   * procedure reaches after other answers, or that has another outcome, is another step.
+   * The runs to take in fresh modules: to each step of the code under test the shortest run, and
+   * one of the longest. A step after other results, or with another outcome, counts as another
+   * step.
    */
   freshSamples(): FreshSample[] {
     const { samples, control } = this.exploration
@@ -149,7 +153,7 @@ export class Auditor {
       const step = this.nameOfClass(sample.of)
       const known = found.get(step)
       if (known === undefined) found.set(step, [sample])
-      // The one that was found first has the shortest run; the last has the longest that there is.
+      // The first sample has the shortest run, the last one the longest.
       else known[1] = sample
     }
     return [...found].flatMap(([step, samples]) =>
@@ -157,7 +161,7 @@ export class Auditor {
     )
   }
 
-  /** The steps of the shortest run to a sample, its own the last. */
+  /** The steps of the shortest run to a sample, including its own. */
   wayTo({ sample: { state, thread, choice } }: FreshSample): MoveFrom[] {
     const { store } = this.exploration
     const way: MoveFrom[] = [{ state, thread, choice }]
@@ -167,10 +171,10 @@ export class Auditor {
   }
 
   /**
-   * Takes the run to a step in a model whose modules were loaded anew: what they keep is as it was at first, whatever exploring
-   * has done to those that it ran.
+   * Takes the run to a step in a model from freshly loaded modules. Their state is the initial one,
+   * whatever the exploration did to the modules that it ran.
    *
-   * @throws SpecificationError `impure` where it goes otherwise
+   * @throws SpecificationError `impure` if the run differs from the exploration
    */
   runFresh({ state, thread, choice }: Sample, fresh: LiveModel): void {
     this.instead(fresh, () =>
@@ -183,7 +187,7 @@ export class Auditor {
     )
   }
 
-  /** Runs another model than the explored one. */
+  /** Runs a model other than the explored one. */
   private instead(model: LiveModel, run: () => void): void {
     const { running } = this
     this.running = model
@@ -194,7 +198,7 @@ export class Auditor {
     }
   }
 
-  /** How much was audited so far. */
+  /** Counts of the audit so far. */
   get audited(): Audit {
     return { ...this.audit }
   }
@@ -202,12 +206,12 @@ export class Auditor {
   /**
    * Runs a counterexample live, and judges it again.
    *
-   * @param fresh - the model whose modules were loaded anew, if that is to be run
-   * @throws SpecificationError `non-deterministic` if it does not break the same claim
+   * @param fresh - the model from freshly loaded modules, if it is to be used
+   * @throws SpecificationError `non-deterministic` if it does not violate the same claim
    */
   confirm(violation: ViolationReport, fresh = this.running): void {
     const { steps, loopFrom } = violation.trace
-    // A thread that breaks a claim before its first step stands nowhere: it has no run that could be taken again.
+    // A thread that violates a claim before its first step has no run to repeat.
     if (steps.length === 0 && violation.kind === 'assertion') return
     this.instead(fresh, () => this.guarded(undefined, () => this.retrace(steps, violation, loopFrom)))
   }
@@ -225,7 +229,8 @@ export class Auditor {
       this.trail = []
       inside(run)
     } catch (error) {
-      // A counter of the kernel's own numbers has run out, which the numbers that stand for others never do.
+      // A live run uses the counter's real values, which can overflow; renumbered sequence numbers
+      // cannot.
       if (error instanceof SpecificationError && error.code === 'bound-overflow') return
       if (error instanceof SpecificationError) throw error
       this.audit.disagreements++
@@ -246,7 +251,7 @@ export class Auditor {
     }
   }
 
-  /** Takes the shortest run to a state, and compares all on the way. */
+  /** Takes the shortest run to a state, and compares everything on the way. */
   private follow(state: number): void {
     const { store } = this.exploration
     const path: number[] = []
@@ -266,7 +271,7 @@ export class Auditor {
     }
   }
 
-  /** Takes a step from the stored state that both have, and compares where it leads. */
+  /** Takes a step from the current stored state, and compares the state that it leads to. */
   private takeKnown(thread: number, choice: number): boolean {
     const { stored, expected } = this
     const location = this.locationOf(thread)
@@ -289,7 +294,7 @@ export class Auditor {
     return true
   }
 
-  /** Takes steps at random from where the run has come. */
+  /** Takes random steps from the current state. */
   private wander(): void {
     const { threads } = this.exploration.model
     for (let i = 0; i < TAIL; i++) {
@@ -304,7 +309,10 @@ export class Auditor {
     }
   }
 
-  /** What exploring found blocked must be blocked live. What it did not is not tried: that would be taking the step. */
+  /**
+   * A thread that exploration found blocked must be blocked live. Other threads are not tried,
+   * since that would take their step.
+   */
   private compareBlocked(state: number, except?: number): void {
     const { control, model, store } = this.exploration
     store.load(state, this.stored)
@@ -335,7 +343,9 @@ export class Auditor {
     }
   }
 
-  /** The live world, normalised, and where the live threads stand must be the stored state. */
+  /**
+   * The normalised live world and the positions of the live threads must equal the stored state.
+   */
   private compareState(when: After | string, mover?: number, location?: number, answer?: unknown): void {
     const { exploration, live, scratch, scratchWorld, stored } = this
     const { system, control, model } = exploration
@@ -346,7 +356,8 @@ export class Auditor {
     for (let i = 0; i < worldWords; i++)
       if (scratch[i] !== stored[i]) throw new Disagreement(`${when} ${this.difference()} is another`)
     if (mover !== undefined && location !== undefined) {
-      // Records of another model are others, though they are the same in both: where the thread goes says whether they are.
+      // Records of two models differ even if they mean the same. Then the next location shows
+      // whether the results agree.
       const next =
         this.isFresh && isObject(answer) ? stored[worldWords + mover] : control.known(location, answer)
       if (next !== stored[worldWords + mover])
@@ -361,7 +372,7 @@ export class Auditor {
       for (let thread = 0; thread < model.threads.length; thread++) this.compareThread(thread, when, 'whole')
   }
 
-  /** Where the text under test has gone on, from one location to another, it must have kept nothing. */
+  /** The code under test that ran between two locations must have kept no state. */
   private mustKeepNothing(from: number, to: number): void {
     const { unchanged } = this.options
     if (unchanged === undefined || this.isFresh) return
@@ -369,7 +380,10 @@ export class Auditor {
     if (before !== after) unchanged(`between ${before} and ${after}`)
   }
 
-  /** Where a thread at `location` stands in the text under test, and what that was told until then. */
+  /**
+   * The position of a thread at `location` in the code under test, with the results that it had
+   * received.
+   */
   private ownPlaceOf(location: number): string {
     const known = this.ownPlaces.get(location)
     if (known !== undefined) return known
@@ -382,9 +396,10 @@ export class Auditor {
   }
 
   /**
-   * A thread must have published what the control graph has, in the same calls with the same arguments.
+   * A thread must have yielded the operation that the control graph has, in the same calls with the
+   * same arguments.
    *
-   * @param how - `where it acts` to look at the arguments of calls that wait for another only when they were not looked at yet
+   * @param how - `where it acts` to skip the arguments of waiting calls that were compared before
    */
   private compareThread(thread: number, when: After | string, how: 'whole' | 'where it acts'): void {
     const { control, model } = this.exploration
@@ -429,12 +444,15 @@ export class Auditor {
     return this.running.model !== this.exploration.model
   }
 
-  /** Of two models procedures are the same by name, and records are not compared: the world is. */
+  /**
+   * In two models, procedures with the same name are equal, and records are not compared: the world
+   * is.
+   */
   private isSame(a: unknown, b: unknown): boolean {
     return same(a, b, this.isFresh)
   }
 
-  /** `procedure: step`, the way that it goes, and where it leads. */
+  /** `procedure: step`, the outcome, and the next step. */
   private nameOfClass(of: number): string {
     const { location, reached, choice } = partsOf(of)
     const { control } = this.exploration
@@ -444,7 +462,8 @@ export class Auditor {
       const { node } = standing
       return `${node.frame.procedure.procedureName}: ${node.operation.kind === 'step' ? node.operation.name : ''}`
     }
-    // What the procedure was told until then decides what it does next: each of its ways is a step of its own.
+    // The results received so far decide what the procedure does next. Each distinct history is a
+    // step of its own.
     return `${named(location)} (${told(control.history(location).at(-1))}) [${choice}] → ${named(reached)}`
   }
 
@@ -506,7 +525,7 @@ export class Auditor {
     throw new Disagreement(`${place} breaks nothing, where it had broken ${clause}`)
   }
 
-  /** The first field that is not what it was. */
+  /** The first field with a different value. */
   private difference(): string {
     const { exploration, scratch, stored } = this
     const { system, model } = exploration
@@ -530,7 +549,9 @@ export class Auditor {
     return `step "${step?.name}" of ${frames[frames.length - 1]?.procedure.procedureName}`
   }
 
-  /** The same numbers each time: what is found is found again. */
+  /**
+   * A pseudo-random number. The sequence is the same each time, so that findings can be reproduced.
+   */
   private random(below: number): number {
     this.seed ^= this.seed << 13
     this.seed ^= this.seed >>> 17
@@ -539,7 +560,7 @@ export class Auditor {
   }
 }
 
-/** What a claim finds broken, or breaks by throwing. */
+/** The violation that a judge returns, or throws. */
 function broke(judge: () => Broken | undefined): Broken | undefined {
   try {
     return judge()
@@ -550,9 +571,9 @@ function broke(judge: () => Broken | undefined): Broken | undefined {
 }
 
 /**
- * Equal for the control graph: what its keys tell apart, without making any.
+ * Equality as in the keys of the control graph, without making keys.
  *
- * @param byName - of two models: procedures by their names, any record as any other
+ * @param byName - for two models: compares procedures by name, and treats all records as equal
  */
 function same(a: unknown, b: unknown, byName: boolean): boolean {
   if (a === b || Object.is(a, b)) return true
@@ -566,7 +587,7 @@ function same(a: unknown, b: unknown, byName: boolean): boolean {
   )
 }
 
-/** What a procedure was told until it came to where it stands. */
+/** The results that a procedure received until its current position. */
 function told(frame: FrameHistory | undefined): string {
   return frame?.inputs.map(inWords).join(' ') ?? ''
 }
@@ -575,7 +596,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-/** An answer in a few characters: a record is one like any other. */
+/** A result in a few characters. All records look alike. */
 function inWords(answer: unknown): string {
   return isObject(answer) && isHandle(answer)
     ? 'record'

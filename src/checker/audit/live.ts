@@ -1,7 +1,7 @@
 /**
- * Runs a model as JavaScript runs it: a generator for each call, a call stack for each thread, every closure really run, and
- * the kernel's own numbers. It shares nothing with the control graph, so that what one of them keeps outside of the world
- * the other does not have.
+ * Executes a model as plain JavaScript: a generator for each call, a call stack for each thread,
+ * every closure executed each time, and unnormalised sequence numbers. It shares nothing with the
+ * control graph, so that state which code keeps outside of the world shows up as a difference.
  *
  * @module
  */
@@ -22,11 +22,11 @@ export interface LiveFrame {
   readonly procedure: AnyProcedure
   readonly args: readonly unknown[]
   readonly running: Running<unknown>
-  /** What this call was last found to be the same as. */
+  /** The control location with which this call was last compared. */
   compared?: unknown
 }
 
-/** A thread: its calls, outermost first, and the step that it has published; none once it has ended. */
+/** A thread: its calls, outermost first, and the step that it has yielded; none after its end. */
 export interface LiveThread {
   readonly frames: LiveFrame[]
   step: Step | undefined
@@ -39,7 +39,7 @@ export class LiveRun {
   private readonly bodies: ReadonlyMap<AnyProcedure, Body<unknown[], unknown>>
   private readonly unclaimed: ReadonlySet<string>
 
-  /** Begins a run: the world as the model sets it up, and each thread at its first step. */
+  /** Starts a run: sets the world up, and moves each thread to its first step. */
   constructor(model: Model, overrides: readonly Override[], bytes: number) {
     this.bodies = bodiesOf([...(model.overrides ?? []), ...overrides])
     this.unclaimed = new Set(model.unclaimed)
@@ -65,10 +65,10 @@ export class LiveRun {
   }
 
   /**
-   * Takes the step that a thread has published.
+   * Takes the step that a thread has yielded.
    *
-   * @returns what it answered, or {@link BLOCKED}
-   * @throws Violation if the step breaks a claim
+   * @returns the result of the step, or {@link BLOCKED}
+   * @throws Violation if the step violates a claim
    */
   take(thread: number, choice: number): unknown {
     const runner = this.threads[thread]
@@ -89,11 +89,12 @@ export class LiveRun {
     }
   }
 
-  /** Resumes a thread until it publishes its next step, or ends. */
+  /** Resumes a thread until it yields its next step or ends. */
   private goOn(thread: LiveThread, index: number, answer: unknown): void {
     const { frames } = thread
     thread.step = undefined
-    // The control graph says that nobody acts here. What looks at it all the same comes out differently.
+    // The control graph sets NOBODY here. Code that depends on the acting thread behaves
+    // differently.
     acting.thread = index
     acting.world = NO_WORLD
     let input = answer

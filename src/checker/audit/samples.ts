@@ -1,27 +1,29 @@
 /**
- * What a check is to be audited by: for each class of steps (location, outcome, where it leads) some of the states in which
- * exploring took such a step.
+ * Samples for the audit: for each class of steps (location, outcome, next location) some of the
+ * states from which exploration took such a step.
  *
  * @module
  */
 
-/** A step that exploring took: from which state, whose, which outcome. */
+/** A step that exploration took: the state, the thread and the outcome. */
 export interface Sample {
   readonly state: number
   readonly thread: number
   readonly choice: number
-  /** The class that it is of, for `classOf`. */
+  /** The number of its class: location, next location and outcome. */
   readonly of: number
-  /** True if it is all that there is of its class: another run that takes such a step will do as well. */
+  /**
+   * True if it is the only step of its class. Another run that takes such a step will do as well.
+   */
   readonly alone: boolean
 }
 
-/** The class of the steps of a location that take one of its outcomes and lead to another location. */
+/** The class of the steps from one location with one outcome that lead to one other location. */
 export function classOf(location: number, reached: number, choice: number): number {
   return (location * 2 ** 20 + reached) * WAYS + choice
 }
 
-/** Where the steps of a class begin and lead to, and which outcome they take. */
+/** The parts of a class: location, next location and outcome. */
 export function partsOf(of: number): {
   readonly location: number
   readonly reached: number
@@ -31,26 +33,29 @@ export function partsOf(of: number): {
   return { location: Math.floor(rest / 2 ** 20), reached: rest % 2 ** 20, choice: of % WAYS }
 }
 
-/** The samples of one class, and how many steps of it there were. */
+/** The samples of one class, and the number of its steps. */
 interface Class {
   seen: number
   readonly samples: Omit<Sample, 'of' | 'alone'>[]
 }
 
-/** Ways that a step may go, at most: see MOST_CHOICES. */
+/** Maximum number of outcomes of a step: see MOST_CHOICES. */
 const WAYS = 8192
 
-/** Gathers samples while states are explored. */
+/** Collects samples during exploration. */
 export class Samples {
   private readonly classes = new Map<number, Class>()
   private ends = 0
-  /** States in which nothing can go on. */
+  /** States in which no thread can take a step. */
   readonly ended: number[] = []
 
-  /** @param most - samples of each class */
+  /** @param most - number of samples of each class */
   constructor(readonly most: number) {}
 
-  /** A step of `location` that led to the location `reached`: the first of its class is kept, and later ones now and then. */
+  /**
+   * Called for a step from `location` to the location `reached`. Keeps the first of its class, and
+   * then ever fewer.
+   */
   see(location: number, reached: number, state: number, thread: number, choice: number): void {
     const key = classOf(location, reached, choice)
     const known = this.classes.get(key)
@@ -59,20 +64,20 @@ export class Samples {
       return
     }
     const { samples } = known
-    // The 2nd, 4th, 8th, … of a class: states from all over the graph, and few of them.
+    // The 2nd, 4th, 8th, … of a class: few states, from all over the graph.
     const seen = ++known.seen
     if (this.most === 1 || (seen & (seen - 1)) !== 0) return
     const at = samples.length < this.most ? samples.length : 1 + ((31 - Math.clz32(seen)) % (this.most - 1))
     samples[at] = { state, thread, choice }
   }
 
-  /** A state in which nothing can go on. */
+  /** Called for a state in which no thread can take a step. */
   seeEnd(state: number): void {
     const seen = ++this.ends
     if ((seen & (seen - 1)) === 0 && this.ended.length < 8) this.ended.push(state)
   }
 
-  /** Every sample, those of the states that were found last first: on the way to them lie others. */
+  /** All samples, those of the last states first, since their runs pass through others. */
   all(): Sample[] {
     const all: Sample[] = []
     for (const [of, { samples }] of this.classes)
@@ -81,13 +86,13 @@ export class Samples {
   }
 }
 
-/** A step, and the state that it is taken from. */
+/** A step, and the state from which it is taken. */
 export type MoveFrom = Pick<Sample, 'state' | 'thread' | 'choice'>
 
 /**
- * Those of `runs` that are on the way of no other: who takes theirs takes all.
+ * Removes runs that are part of another run.
  *
- * @param wayTo - the steps of a run, the last one among them
+ * @param wayTo - the steps of a run, including its last
  */
 export function onNoWay<R>(runs: readonly R[], wayTo: (run: R) => readonly MoveFrom[]): R[] {
   const taken = new Set<string>()

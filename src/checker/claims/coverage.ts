@@ -1,5 +1,5 @@
 /**
- * What an exploration exercised, and what there was to exercise.
+ * Coverage: what an exploration exercised, of what the model declares.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Exploration } from '../explore/explore.js'
 import { DEADLOCK } from '../explore/system.js'
 import type { Coverage, TransitionCoverage } from '../result.js'
 
-/** What `exploration` has exercised so far. */
+/** The coverage of `exploration` so far. */
 export function coverageOf(
   exploration: Pick<Exploration, 'model' | 'control' | 'taken' | 'exercised'> &
     Partial<Pick<Exploration, 'lasting' | 'asserted' | 'transitions'>>,
@@ -54,7 +54,7 @@ export function coverageOf(
   }
 }
 
-/** By clause, how often a step had to keep it, or a state: the checker's own clauses are among them. */
+/** By clause, how often a step or a state had to keep it, including the checker's own clauses. */
 function assertedIn(
   { asserted, transitions = 0 }: Partial<Pick<Exploration, 'asserted' | 'transitions'>>,
   signalled: readonly TransitionCoverage[],
@@ -68,7 +68,7 @@ function assertedIn(
     'refinement',
     signalled.reduce((sum, { taken }) => sum + taken, 0),
   )
-  // A step that can be taken is a state that is no deadlock.
+  // A state from which a step was taken is not deadlocked.
   add(DEADLOCK, transitions)
   return Object.fromEntries([...counts].sort(([a], [b]) => a.localeCompare(b, 'en')))
 }

@@ -1,5 +1,5 @@
 /**
- * What is claimed of states and steps, judged in one place for every way of exploring.
+ * Judges the claims about states and steps, for every way of exploring.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type Ask, type Branch, COMPARED, type Locations, Memo, NO_STEP } from '
 import type { Asking } from '../options.js'
 import type { ViolationKind } from '../result.js'
 
-/** A claim that does not hold, and what was seen. */
+/** A claim that does not hold, with a description of the violation. */
 export interface Broken {
   readonly kind: ViolationKind
   readonly clause: string
@@ -20,7 +20,7 @@ export interface Broken {
   readonly detail: string
 }
 
-/** A claim that threw while it was asked, and so has not said anything. */
+/** A claim threw when it was evaluated, and so has no result. */
 export class ClaimThrew extends SpecificationError {
   constructor(claim: string, thrown: unknown) {
     super('procedure-threw', `the claim "${claim}" threw: ${messageOf(thrown)}${atPlaceOf(thrown)}`, {
@@ -29,32 +29,34 @@ export class ClaimThrew extends SpecificationError {
   }
 }
 
-/** Judges states and steps by the claims of one model, and counts what the claims had something to say of. */
+/** Judges states and steps by the claims of one model, and counts where the claims apply. */
 export class Judge {
-  /** For each witness, whether a state has shown it. */
+  /** For each witness, whether a state has satisfied it. */
   readonly reached: boolean[]
-  /** For each invariant and then each step claim, in how many states or steps it had something to say. */
+  /**
+   * For each invariant and then each step claim, the number of states or steps to which it applied.
+   */
   readonly exercised: Float64Array
-  /** True if there is anything to be said of steps. */
+  /** True if there are claims about steps. */
   readonly judgesSteps: boolean
   private readonly invariants: readonly Invariant[]
   private readonly stepClaims: readonly StepClaim[]
   private readonly witnesses: readonly Witness[]
   private readonly abstractions: readonly Abstraction[]
-  // In the order of the claims above: who answers for each.
+  // Evaluators, in the order of the claims above.
   private readonly ofStates: readonly Asked<Judgement>[]
   private readonly ofSteps: readonly Asked<Judgement>[]
   private readonly ofCharts: readonly Asked<string>[]
   private readonly ofWitnesses: readonly Asked<boolean>[]
-  /** By thread, and where it comes from. */
+  /** By thread and start location: its moves. */
   private readonly ways: Map<number, Way>[][] = []
-  /** Witnesses that no state has shown yet. */
+  /** Number of witnesses that no state has satisfied yet. */
   private missing: number
 
   /**
-   * @param model - whose claims they are
-   * @param how - `remembered` to ask each claim only where what it reads has values that it has not seen; `directly` to ask
-   * it each time
+   * @param model - the model with the claims
+   * @param how - `remembered` to evaluate a claim only if the fields that it reads have new values;
+   * `directly` to evaluate it each time
    */
   constructor(model: Model, how: Asking = 'directly') {
     this.invariants = model.invariants ?? []
@@ -112,7 +114,10 @@ export class Judge {
       }
   }
 
-  /** The first claim that does not hold of the step of `thread` from `before` to `after`, if there is one. */
+  /**
+   * The first claim that does not hold for the step of `thread` from `before` to `after`, if there
+   * is one.
+   */
   step(before: World, after: World, thread: number, from: Locations, to: Locations): Broken | undefined {
     acting.before = before
     use(after)
@@ -138,7 +143,7 @@ export class Judge {
     return undefined
   }
 
-  /** The way of `thread` from one location to another. */
+  /** The move of `thread` from one location to another. */
   private wayOf(thread: number, from: number, to: number): Way {
     this.ways[thread] ??= []
     const byFrom = this.ways[thread]
@@ -152,7 +157,7 @@ export class Judge {
     return way
   }
 
-  /** Tells the claims that a way decides from those that look at the world. */
+  /** Finds the claims whose result depends only on the move, not on the world. */
   private learn(way: Way, thread: number, from: Locations, to: Locations): void {
     const undecided: Undecided[] = []
     const decided: Decided[] = []
@@ -188,36 +193,42 @@ export class Judge {
   }
 }
 
-/** A claim that a way does not decide, and how far the way leads in what is remembered of it. */
+/**
+ * A claim whose result depends on the world, with the part of its decision tree that the move
+ * determines.
+ */
 interface Undecided {
   readonly claim: number
   readonly memo: Memo<Judgement>
   readonly start: Branch
 }
 
-/** A claim that a way decides, and its answer. */
+/** A claim whose result the move determines, with that result. */
 interface Decided {
   readonly claim: number
   readonly memo: Memo<Judgement>
   readonly answer: Judgement
 }
 
-/** A thread's way from one location to another: many claims speak of such a way as soon as of its ends, or never. */
+/**
+ * The move of a thread from one location to another. Many claims are decided by such a move: they
+ * depend on its ends, or never apply to it.
+ */
 interface Way {
   taken: number
   decided: readonly Decided[]
-  /** Those of them that say of each step of this way that they hold. */
+  /** The claims that hold and apply to each step with this move. */
   heeded: readonly number[]
-  /** The other claims that have something to say; undefined until it is known which. */
+  /** The other claims that may apply; undefined until they are known. */
   undecided: readonly Undecided[] | undefined
 }
 
-/** Who answers for a claim. */
+/** Evaluates a claim. */
 export interface Asked<A> {
   answer(before: World, after: World, thread: number, from: Locations, to: Locations): A
 }
 
-/** Who answers for the claim `claim`. */
+/** The evaluator of the claim `claim`. */
 export function asked<A>(name: string, claim: Ask<A>, how: Asking): Asked<A> {
   const ask: Ask<A> = (thread, from, to) => {
     try {
@@ -237,7 +248,11 @@ function brokenClaim(kind: 'invariant' | 'step', claim: Invariant | StepClaim, j
   return { kind, clause: claim.clause, claim: claim.name, detail: detailOf(judgement, claim) }
 }
 
-/** What a claim has seen that does not hold. @throws SpecificationError if that is no text: it has not been judged */
+/**
+ * The description of a violated claim.
+ *
+ * @throws SpecificationError if the judgement is not a text
+ */
 function detailOf(judgement: unknown, { name, clause }: Invariant | StepClaim): string {
   if (typeof judgement === 'string' && judgement !== '') return judgement
   throw new SpecificationError(

@@ -1,7 +1,7 @@
 /**
- * Progress under weak fairness. A claim that something does not last is broken by a run that goes round for ever
- * among states in which it is pending: a strongly connected component of those states in which every thread either
- * takes a step or is, somewhere, unable to.
+ * Progress under weak fairness. A claim that something does not last is violated by a run that
+ * stays for ever in states where it is pending: a strongly connected component of such states in
+ * which every thread either takes a step, or is unable to take one in some state.
  *
  * @module
  */
@@ -16,21 +16,21 @@ import type { TraceStep } from '../result.js'
 import { movesTo, retell } from '../runs/trace.js'
 import { asked } from './judge.js'
 
-/** A run that never gets on. */
+/** A run that never makes progress. */
 export interface Lasso {
   readonly claim: ProgressClaim
   /** Steps to the first state of the loop, or to the end of the run. */
   readonly stem: readonly TraceStep[]
-  /** Steps that repeat for ever; none where the run ends. */
+  /** Steps that repeat for ever; empty if the run ends. */
   readonly loop: readonly TraceStep[]
 }
 
 /**
  * Looks for a fair run that stays for ever in states where a claim is pending.
  *
- * @param exploration - one that has run to its end
- * @param claims - the claims to check, all of them over one pass
- * @param tick - called now and then; answers false to stop
+ * @param exploration - a complete exploration
+ * @param claims - the claims to check, all in one pass
+ * @param tick - called now and then; returns false to stop
  */
 export async function findLasso(
   exploration: Exploration,
@@ -54,7 +54,7 @@ export async function findLasso(
   }
   const ends = endsOf(graph)
   for (const claim of claims) {
-    // A run that ends stays for ever in its last state.
+    // A run that ends stays in its last state for ever.
     const end = ends.find((index) => isPending(claim, index))
     if (end !== undefined) return lassoOf(exploration, claim, movesTo(exploration, end), [])
     if (cyclic.length === 0) continue
@@ -66,7 +66,8 @@ export async function findLasso(
       }
     const lasting = await search.components((index) => pending[index] === 1)
     if (lasting === undefined) return 'stopped'
-    // States are numbered breadth first: the component that begins with the lowest has the shortest way to it.
+    // States are numbered in breadth-first order, so the component with the lowest number has the
+    // shortest stem.
     let first = graph.size
     let nearest: readonly number[] = []
     for (const component of lasting) {
@@ -93,12 +94,15 @@ function lassoOf(
   return { claim, stem: steps.slice(0, stem.length), loop: steps.slice(stem.length) }
 }
 
-/** Bytes that looking for progress needs on top of states and edges: who cannot move, and the marks of the search. */
+/**
+ * Bytes that the progress check needs in addition to states and edges: the disabled threads, and
+ * the marks of the search.
+ */
 export function bytesOfGraph(exploration: Exploration): number {
   return exploration.store.count * (1 + 3 * 4 + 1 + 1)
 }
 
-/** The states in which a run ends: nothing can go on. */
+/** The states in which a run ends, since no thread can take a step. */
 function endsOf(graph: Graph): number[] {
   const ends: number[] = []
   for (let index = 0; index < graph.size; index++)
@@ -106,7 +110,7 @@ function endsOf(graph: Graph): number[] {
   return ends
 }
 
-/** Counts in how many states each claim is pending; false if it was stopped. */
+/** Counts the states in which each claim is pending; false if it was stopped. */
 async function countPending(
   exploration: Exploration,
   claims: readonly ProgressClaim[],
@@ -132,16 +136,16 @@ async function countPending(
   return true
 }
 
-/** A step of a walk over the graph: to which state, and whose it is. */
+/** A step of a walk over the graph: the target state and the thread. */
 interface Edge {
   readonly to: number
   readonly thread: number
 }
 
-/** Work done between two looks at the clock. */
+/** Units of work between two looks at the clock. */
 const TURN = 0x4000
 
-/** Looks for loops in the graph, and lets others run now and then. */
+/** Looks for loops in the graph, and yields to the event loop now and then. */
 class Search {
   private work = 0
 
@@ -151,12 +155,12 @@ class Search {
     private readonly tick: (explored: number) => Promise<boolean>,
   ) {}
 
-  /** Counts a piece of work; true if others should have their turn. */
+  /** Counts a unit of work; true if it is time to yield. */
   isTurn(): boolean {
     return (++this.work & (TURN - 1)) === 0
   }
 
-  /** Lets others run; false if the search should stop. */
+  /** Yields to the event loop; false if the search should stop. */
   turn(): Promise<boolean> {
     return this.tick(this.graph.size)
   }
@@ -225,7 +229,9 @@ class Search {
     return false
   }
 
-  /** Every thread takes a step within the component, or is somewhere in it unable to. */
+  /**
+   * True if every thread takes a step within the component, or is unable to in one of its states.
+   */
   isFair(component: readonly number[]): boolean {
     const { disabled, offsets, targets, threads } = this.graph
     const inside = new Set(component)
@@ -240,8 +246,8 @@ class Search {
   }
 
   /**
-   * A closed walk from `first` within a fair component that is fair itself: each thread takes a step in it, or it visits
-   * a state in which the thread cannot.
+   * A closed walk from `first` within a fair component that is itself fair: each thread takes a
+   * step in it, or it visits a state in which the thread cannot.
    */
   goRound(inside: ReadonlySet<number>, first: number): Edge[] {
     const { disabled } = this.graph
@@ -268,12 +274,13 @@ class Search {
       go(this.shortestWalk(inside, at, blocked))
     }
     go(this.shortestWalk(inside, at, first))
-    // A single state whose threads are all served without a step of theirs has a loop by one of them all the same.
+    // In a single state where every thread is disabled or needs no step, any step within it still
+    // makes the loop.
     if (walk.length === 0) go(this.loopAt(inside, first))
     return walk
   }
 
-  /** A step of `thread` that stays within. */
+  /** A step of `thread` that stays in the component. */
   private ownEdge(
     inside: ReadonlySet<number>,
     thread: number,
@@ -285,7 +292,7 @@ class Search {
     return undefined
   }
 
-  /** A shortest closed walk of at least one step. */
+  /** A shortest closed walk with at least one step. */
   private loopAt(inside: ReadonlySet<number>, first: number): Edge[] {
     const { offsets, targets, threads } = this.graph
     for (let e = offsets[first]; e < offsets[first + 1]; e++)
@@ -294,7 +301,7 @@ class Search {
     throw new Error('a strongly connected component is not connected')
   }
 
-  /** The steps of a shortest walk from `from` to `to` within `inside`; none if they are the same. */
+  /** The steps of a shortest walk from `from` to `to` within `inside`; none if they are equal. */
   private shortestWalk(inside: ReadonlySet<number>, from: number, to: number): Edge[] {
     if (from === to) return []
     const { offsets, targets, threads } = this.graph
@@ -305,7 +312,7 @@ class Search {
       for (let e = offsets[at]; e < offsets[at + 1]; e++) {
         const next = targets[e]
         if (!inside.has(next) || parents.has(next)) continue
-        // What leads to `next`: from where, and whose step.
+        // Predecessor of `next`: the state and the thread.
         parents.set(next, { to: at, thread: threads[e] })
         if (next === to) {
           const walk: Edge[] = []
@@ -323,7 +330,7 @@ class Search {
   }
 }
 
-/** The steps of a closed walk from `first`, each by the thread whose it is. */
+/** The steps of a closed walk from `first`, each by the thread of its edge. */
 function movesRound({ system, store }: Exploration, first: number, walk: readonly Edge[]): Move[] {
   const stepper = new Stepper(system)
   const load = (index: number): State => {

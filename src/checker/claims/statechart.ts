@@ -1,6 +1,6 @@
 /**
- * Statecharts as tables. XState's own `transition` decides every entry, once; from then on a signal costs one look
- * into an array.
+ * Statecharts as tables. XState's own `transition` computes every entry once. A signal then costs
+ * one array access.
  *
  * @module
  */
@@ -14,48 +14,50 @@ import {
 import { SpecificationError } from '../../world/errors.js'
 import type { StatechartMeta, TransitionTable } from '../../world/records/lifecycle.js'
 
-/** Most states of a statechart: what one instance of a lifecycle has room for. */
+/** Maximum number of states of a statechart: the capacity of a lifecycle's field. */
 export const MAX_STATECHART_STATES = 16
 
 /** One transition of a compiled statechart. */
 export interface CompiledTransition {
   /** Number of the state it leaves. */
   readonly state: number
-  /** Number of the event it answers. */
+  /** Number of its event. */
   readonly event: number
   /** Number of the state it enters; the same as `state` for a self transition. */
   readonly target: number
-  /** What the machine says of it, or an empty text. */
+  /** Description in the machine, or an empty text. */
   readonly description: string
   /** The requirements that it concerns: `meta.clauses` of the machine's transition. */
   readonly clauses: readonly string[]
 }
 
-/** A statechart as a table, with what its machine says of states and events. */
+/** A statechart as a table, with the machine's descriptions of states and events. */
 export interface CompiledStatechart extends TransitionTable {
-  /** What the machine says of itself, or an empty text. */
+  /** Description of the machine, or an empty text. */
   readonly description: string
-  /** What the machine says of each state, by its number; an empty text where it says nothing. */
+  /** Description of each state, by number; an empty text if it has none. */
   readonly stateDescriptions: readonly string[]
-  /** The requirements that each state concerns, by its number: `meta.clauses` of the machine's state. */
+  /**
+   * The requirements that each state concerns, by number: `meta.clauses` of the machine's state.
+   */
   readonly stateClauses: readonly (readonly string[])[]
   /**
-   * What the machine says of each event, by its number: the descriptions of its transitions, each once; an empty
-   * text where it says nothing.
+   * Description of each event, by number: the distinct descriptions of its transitions; an empty
+   * text if there are none.
    */
   readonly eventDescriptions: readonly string[]
-  /** Every transition, by state and then by event. */
+  /** All transitions, by state and then by event. */
   readonly transitions: readonly CompiledTransition[]
 }
 
-/** What of XState's nodes is read here: a machine's root has the same shape as its states. */
+/** An XState node. The root of a machine has the same shape as its states. */
 type Node = AnyStateMachine['root']
 
 /**
- * Names a state: the keys from the outermost state to the innermost joined by dots, the regions of a parallel state
- * by `+`.
+ * Names a state: the keys from the outermost state to the innermost joined by dots, the regions of
+ * a parallel state joined by `+`.
  *
- * @param value - XState's own value of the state
+ * @param value - XState's value of the state
  *
  * @example
  * ```ts
@@ -84,7 +86,10 @@ function nodesOf(node: Node): Node[] {
   return [node, ...Object.values(node.states as Record<string, Node>).flatMap(nodesOf)]
 }
 
-/** Refuses a transition that depends on more than the present state and the event, or does more than enter the next. */
+/**
+ * Refuses a transition that depends on more than the current state and the event, or that has
+ * effects.
+ */
 function assertPureTransitions(machine: AnyStateMachine, node: Node, at: string): void {
   for (const [event, definitions] of node.transitions)
     for (const { guard, actions } of definitions) {
@@ -114,7 +119,7 @@ function assertPureTransitions(machine: AnyStateMachine, node: Node, at: string)
     }
 }
 
-/** Refuses a state that remembers, waits or acts. */
+/** Refuses a state with history, delays, actors or actions. */
 function assertPureState(machine: AnyStateMachine, node: Node, at: string): void {
   if (node.type === 'history')
     refuse(machine, `${at} is a history state`, 'write a state for each past that matters')
@@ -161,7 +166,7 @@ function describe(machine: AnyStateMachine, name: string): string {
     .join(' ')
 }
 
-/** `meta.clauses` of some nodes or transitions, each once. */
+/** The distinct `meta.clauses` of some nodes or transitions. */
 function clausesOf(described: readonly { readonly meta?: unknown }[]): string[] {
   return [
     ...new Set(described.flatMap(({ meta }) => (meta as Partial<StatechartMeta> | undefined)?.clauses ?? [])),
@@ -169,13 +174,15 @@ function clausesOf(described: readonly { readonly meta?: unknown }[]): string[] 
 }
 
 /**
- * Compiles a statechart: walks it breadth first with XState's own pure functions from its initial state, which
- * becomes number 0. An event that the machine ignores in a state, or forbids with a transition without target, has
- * no transition there (-1); a transition that names its own state as its target is one.
+ * Compiles a statechart. Walks it breadth first with XState's pure functions, from its initial
+ * state, which becomes number 0. An event that the machine ignores in a state, or forbids with a
+ * transition without target, has no transition there (-1). A transition whose target is its own
+ * state is a transition.
  *
- * @param machine - a finite machine: no changing context, actions, guards, delays, invocations or history, and at
- * most 16 states, all of which can be reached
- * @throws SpecificationError `scenario` if the machine is not of that kind: it says what is in the way, and where
+ * @param machine - a finite machine: no changing context, actions, guards, delays, invocations or
+ * history, and at most 16 states, all of them reachable
+ * @throws SpecificationError `scenario` if the machine is not of that kind. The message names the
+ * obstacle and its place
  *
  * @example
  * ```ts

@@ -1,29 +1,33 @@
 /**
- * The edges of the explored graph: which states a state leads to, and by whose steps. They are kept while exploring, for
- * those who look for loops afterwards; without them each step would have to be taken a second time.
+ * The edges of the explored graph: for each state its successors, and the threads that lead to
+ * them. They are kept during exploration for the search for loops. Otherwise each step would have
+ * to be taken a second time.
  *
  * @module
  */
 
-/** Edges there is room for at first. */
+/** Initial capacity, in edges. */
 const EXPECTED = 1 << 12
 
-/** Edges in the order in which they were found: by state of departure, which only grows. */
+/** Edges in the order in which they were found: by source state, which never decreases. */
 export class Edges {
   /** Number of edges. */
   count = 0
   private targets = new Uint32Array(EXPECTED)
   private movers = new Uint8Array(EXPECTED)
-  /** By state of departure: its first edge. */
+  /** By source state: its first edge. */
   private offsets = new Uint32Array(EXPECTED)
   private from = -1
 
-  /** Bytes held. */
+  /** Bytes used. */
   get bytes(): number {
     return this.targets.byteLength + this.movers.byteLength + this.offsets.byteLength
   }
 
-  /** Adds the step of `thread` from state `from`, no lower than the one before, to state `to`. */
+  /**
+   * Adds the step of `thread` from state `from` to state `to`. `from` is not less than that of the
+   * edge before.
+   */
   add(from: number, thread: number, to: number): void {
     if (from !== this.from) this.begin(from)
     const at = this.count++
@@ -35,14 +39,14 @@ export class Edges {
     this.movers[at] = thread
   }
 
-  /** States without edges are passed over. */
+  /** Skips states without edges. */
   private begin(from: number): void {
     while (from >= this.offsets.length)
       this.offsets = doubled(this.offsets, new Uint32Array(this.offsets.length * 2))
     while (this.from < from) this.offsets[++this.from] = this.count
   }
 
-  /** The graph of all edges between `states` states, none of which is added to any more. */
+  /** The graph of all edges between `states` states. No edge may be added afterwards. */
   graph(states: number, threads: number): Graph {
     this.begin(states)
     const { targets, movers, offsets, count } = this
@@ -67,14 +71,14 @@ function doubled<T extends Uint32Array | Uint8Array>(array: T, larger: T): T {
   return larger
 }
 
-/** The graph of all states, edges by state of departure. */
+/** The graph of all states, with edges sorted by source state. */
 export class Graph {
   constructor(
-    /** By state: its first edge; the next state's ends them. */
+    /** By state: its first edge. The offset of the next state ends its edges. */
     readonly offsets: Uint32Array,
     readonly targets: Uint32Array,
     readonly threads: Uint8Array,
-    /** For each state, a bit for each thread that cannot move in it. */
+    /** For each state, a bit for each thread that is disabled in it. */
     readonly disabled: Uint8Array,
   ) {}
 

@@ -1,6 +1,6 @@
 /**
- * Breadth-first exploration of every interleaving. The inner loop is: copy the state, run one closure, look up one
- * control location, and keep what was found until there is a batch of it to insert.
+ * Breadth-first exploration of every interleaving. The inner loop copies the state, runs one
+ * closure, looks up one control location, and collects new states until there is a batch to insert.
  *
  * @module
  */
@@ -23,41 +23,48 @@ import { Stepper } from './stepper.js'
 import { FETCH, StateStore } from './store.js'
 import { brokenBy, DEADLOCK, type State, type TakenTransitions, TransitionSystem } from './system.js'
 
-/** Each of the first so many steps is taken twice: it must lead to the same state again. */
+/**
+ * Each of the first steps, up to this number, is taken twice. It must lead to the same state again.
+ */
 const RETAKEN = 1 << 12
-/** After them, one step in so many is. */
+/** After them, one step in this number is. */
 const RETAKEN_EACH = 1 << 6
 
-/** A claim that was broken, and by which step. */
+/** A violated claim, and the step that violated it. */
 export interface Breach extends Broken {
-  /** The state in which it was seen, or from which the step was taken. */
+  /** The state that violates the claim, or from which the step was taken. */
   readonly state: number
-  /** The step that broke it; absent where the state itself is wrong. */
+  /** The step that violated it; absent if the state itself does. */
   readonly step?: { readonly thread: number; readonly choice: number }
 }
 
-/** One exploration: advance it bit by bit, and look at what it has found. */
+/** An exploration. It advances in batches, and its findings can be read in between. */
 export class Exploration {
   readonly system: TransitionSystem
   readonly control: ControlGraph
   readonly store: StateStore
   /** Steps taken. */
   transitions = 0
-  /** Length of the longest shortest run so far. */
+  /** The largest distance of a state from the initial state so far, in steps. */
   depth = 0
   breach: Breach | undefined
-  /** For each witness, whether a state has shown it. */
+  /** For each witness, whether a state has satisfied it. */
   readonly reached: readonly boolean[]
-  /** For each invariant and then each step claim, in how many states or steps it had something to say. */
+  /**
+   * For each invariant and then each step claim, the number of states or steps to which it applied.
+   */
   readonly exercised: Float64Array
-  /** For each progress claim, in how many states it was pending: counted when progress is checked. */
+  /**
+   * For each progress claim, the number of states in which it was pending. Filled by the progress
+   * check.
+   */
   readonly lasting: Float64Array
   readonly taken: TakenTransitions
-  /** The steps between the states, if something is claimed to get on. */
+  /** The steps between the states, if there are progress claims. */
   readonly edges: Edges | undefined
-  /** Adds up a digest of what is explored, if there is one. */
+  /** Computes a digest of the exploration, if requested. */
   digest: Digest | undefined
-  /** What its steps were held to. */
+  /** Counts of the checks inside its steps. */
   readonly asserted: Asserted = { guarded: 0, byClause: new Map() }
   private head = 0
   private levelEnd = 1
@@ -82,10 +89,10 @@ export class Exploration {
     readonly model: Model,
     overrides: readonly Override[] = [],
     reductions: Reductions = 'all',
-    /** What is kept for the audit; nothing if there is to be none. */
+    /** Samples for the audit; absent if there is none. */
     readonly samples?: Samples,
     isOwn: (procedure: AnyProcedure) => boolean = () => false,
-    /** How claims are asked. */
+    /** How claims are evaluated. */
     readonly asking: Asking = 'remembered',
   ) {
     const system = new TransitionSystem(model, overrides, reductions)
@@ -124,7 +131,7 @@ export class Exploration {
     }
   }
 
-  /** True when there is nothing left to explore, or a claim is broken. */
+  /** True if the exploration is complete, or a claim is violated. */
   get done(): boolean {
     return this.breach !== undefined || this.head >= this.store.count
   }
@@ -217,13 +224,14 @@ export class Exploration {
     } catch (error) {
       acting.thread = NOBODY
       if (error instanceof Violation) this.breakAt(brokenBy(error), this.head - 1, thread, choice)
-      // A claim that a state found before breaks comes first.
+      // A claim that an earlier state violates comes first.
       else if (this.settle()) throw this.system.explain(error, current, thread)
     }
   }
 
   /**
-   * Takes a step a second time: one that leads elsewhere looks at more than the world. Nothing is counted twice.
+   * Takes a step a second time. A step that leads to another state depends on more than the world.
+   * Nothing is counted twice.
    *
    * @throws SpecificationError `non-deterministic`
    */
@@ -248,7 +256,7 @@ export class Exploration {
       )
   }
 
-  /** Keeps the state in `next` until a batch is full; false if a claim is broken. */
+  /** Adds the state in `next` to the batch; false if a claim is violated. */
   private push(from: number, thread: number, choice: number): boolean {
     const { found, next } = this
     const { words } = this.system
@@ -262,13 +270,15 @@ export class Exploration {
     return this.pending < FETCH || this.settle()
   }
 
-  /** Stores the states found since the last time, in order, and judges the new ones; false if a claim is broken. */
+  /**
+   * Stores the states of the batch in order, and judges the new ones; false if a claim is violated.
+   */
   private settle(): boolean {
     const { store, edges, judge, found, hashes, origins, movers, ways, next, nextWorld, nextView } = this
     const { words } = this.system
     const pending = this.pending
     this.pending = 0
-    // The last step tried may have been blocked; from here on nobody acts.
+    // The last step tried may have been blocked, which leaves its thread acting.
     acting.thread = NOBODY
     store.fetch(hashes, pending)
     let at = 0
@@ -298,15 +308,19 @@ export class Exploration {
     return false
   }
 
-  /** Something is wrong in state `from`, or with a step from it, unless a state found before it is wrong already. */
+  /**
+   * Records a violation in state `from`, or by a step from it, unless an earlier state is recorded
+   * already.
+   */
   private breakAt(broken: Broken, from: number, thread?: number, choice = 0): void {
     if (!this.settle()) return
     this.breach = { ...broken, state: from, ...(thread === undefined ? {} : { step: { thread, choice } }) }
-    // A step breaks a clause one step after a state of the same level that is stuck: that run is the shorter one.
+    // A step violates a clause one step later than a deadlocked state of the same level. The run to
+    // that state is shorter.
     if (thread !== undefined && broken.clause === DEADLOCK) this.findStuck()
   }
 
-  /** Looks for a state that is stuck in what is left of the level, and no longer for anything else. */
+  /** Looks for a deadlocked state in the rest of the level, and for nothing else. */
   private findStuck(): void {
     const { store, current } = this
     for (; this.head < this.levelEnd; this.head++) {
@@ -318,7 +332,7 @@ export class Exploration {
     }
   }
 
-  /** True if some thread can take a step from the current state, whatever that breaks. */
+  /** True if some thread can take a step from the current state, even one that violates a claim. */
   private canGoOn(): boolean {
     const { current, next, stepper } = this
     for (let thread = 0; thread < this.model.threads.length; thread++)
@@ -332,12 +346,12 @@ export class Exploration {
     return false
   }
 
-  /** Bytes held by states and edges. */
+  /** Bytes used by states and edges. */
   get bytes(): number {
     return this.store.bytes + (this.edges?.bytes ?? 0)
   }
 
-  /** Words of the state's bytes; the locations of the threads follow. */
+  /** Words of the world in a state. The locations of the threads follow. */
   get worldSize(): number {
     return this.system.worldWords
   }

@@ -1,8 +1,9 @@
 /**
- * Claims that are asked millions of times and give the same few answers. What a claim answers is a function of the fields
- * that it reads, so its answers are remembered as a decision tree over them: each node is a field, or a question about
- * where a thread stands, each branch one of its values, each leaf an answer. Only where a branch is missing is the claim
- * itself asked, while the fields tell what it reads.
+ * Remembers the results of claims. They are evaluated millions of times and have few different
+ * results. The result of a claim is a function of the fields that it reads. It is remembered in a
+ * decision tree: each node is a field, or a question about the position of a thread; each branch is
+ * one of its values; each leaf is a result. Only if a branch is missing is the claim evaluated,
+ * while its reads are recorded.
  *
  * @module
  */
@@ -12,25 +13,25 @@ import type { AnyProcedure } from '../../world/procedures/procedure.js'
 import { type Recorder, recordedBy } from '../../world/records/footprint.js'
 import type { Bits, Cell, World } from '../../world/records/layout.js'
 
-/** A view that tells where a thread stands by number. */
+/** A view that also returns the location of a thread. */
 export interface Locations extends View {
-  /** The location of `thread`: what a view answers is a function of it. */
+  /** The location of `thread`. All answers of a view are functions of the locations. */
   location(thread: number): number
 }
 
-/** Asks a claim: of the step of `thread`, or of the state at which `to` looks. */
+/** Evaluates a claim for the step of `thread`, or for the state of the view `to`. */
 export type Ask<A> = (thread: number, from: View, to: View) => A
 
-/** What there is before a state that is looked at by itself: no world. */
+/** The world before a state that is judged without a step: none. */
 export const NO_STEP: World = new Uint8Array(0)
 
-/** What a node looks at. */
+/** The kind of a node. */
 enum Look {
   /** A field of at most eight bits, after the step. */
   after,
-  /** The same before the step. */
+  /** A field of at most eight bits, before the step. */
   before,
-  /** A field of more bits, or a question to a view. */
+  /** A larger field, or a question to a view. */
   other,
 }
 
@@ -42,7 +43,7 @@ interface Question {
   readonly procedure: AnyProcedure | undefined
 }
 
-/** What was looked at while a claim was asked, and what was seen. */
+/** One read of a claim during its evaluation, with the value. */
 interface Seen {
   readonly look: Look
   readonly cell?: Cell<unknown> | undefined
@@ -51,53 +52,56 @@ interface Seen {
   readonly value: number | string | boolean
 }
 
-/** What a node leads to: 0 where nothing is known yet, another node if it is more, an answer if it is less. */
+/**
+ * The target of a branch: 0 if unknown, a positive number for a node, a negative one for a result.
+ */
 export type Branch = number
 const UNKNOWN: Branch = 0
 
-/** A node that looks at no small field. */
+/** A node that is not a small field. */
 interface Other {
   readonly cell: Cell<unknown> | undefined
   readonly old: boolean
   readonly question: Question | undefined
-  /** By location for a question to a view. */
+  /** By location, for a question to a view. */
   readonly byLocation: Branch[]
   readonly byValue: Map<number | string | boolean, Branch>
 }
 
 /**
- * A small field in one word: what kind of look, and where in the world. The branches, by value of the field, are the words
- * after it. A walk through nodes is most of what exploring does, and so goes through one array of numbers.
+ * A small field is encoded in one word: kind and position in the world. The branches, by value of
+ * the field, are the words after it. Walking through nodes takes most of the time of an
+ * exploration, so they are in one array of numbers.
  */
 const SHIFT_AT = 2
 const MASK_AT = 5
 const OFFSET_AT = 13
-/** Bytes of a world whose fields fit into such a word. */
+/** Maximum size of a world, in bytes, whose fields fit into such a word. */
 const MOST_BYTES = 1 << 16
 
 function wordFor(look: Look, { offset, shift, mask }: Bits): number {
   return look | (shift << SHIFT_AT) | (mask << MASK_AT) | (offset << OFFSET_AT)
 }
 
-/** Nodes of one tree: beyond them, the claim reads too much to be remembered. */
+/** Maximum number of nodes of one tree. Beyond it, the claim reads too much to be remembered. */
 const MOST_NODES = 1 << 17
-/** Words of one tree, likewise. */
+/** Maximum number of words of one tree, likewise. */
 const MOST_WORDS = 1 << 22
-/** So often a claim is asked before it is judged whether remembering it pays. */
+/** Number of evaluations after which it is decided whether remembering pays. */
 const TRIAL = 4096
-/** Of so many remembered answers, a power of two, one is compared with what the claim says. */
+/** One in this number of remembered results is compared with an evaluation. A power of two. */
 export const COMPARED = 1 << 14
 
-/** The remembered answers of one claim. */
+/** The remembered results of one claim. */
 export class Memo<A> {
-  /** By thread. */
+  /** Root nodes, by thread. */
   private readonly roots: Branch[] = []
   private table = new Int32Array(64)
-  /** Words of the table that are taken. No node is the first word. */
+  /** Words of the table in use. The first word is not used, since 0 means unknown. */
   private taken = 1
   private readonly others: Other[] = []
   private readonly answers: A[] = []
-  /** What each node looks at, to see that a claim that has seen the same goes on in the same way. */
+  /** The read of each node. A claim that has read the same values must read the same field next. */
   private readonly looks = new Map<Branch, Seen>()
   private nodes = 0
   private asked = 0
@@ -105,8 +109,8 @@ export class Memo<A> {
   private forgets = false
 
   /**
-   * @param name - of the claim, for errors
-   * @param ask - the claim itself
+   * @param name - name of the claim, for errors
+   * @param ask - evaluates the claim
    */
   constructor(
     private readonly name: string,
@@ -114,18 +118,21 @@ export class Memo<A> {
   ) {}
 
   /**
-   * What the claim says of the step of `thread` from the world `before` to the world `after`; of a state, `after` and `to`.
-   * The two worlds are those in use, as they are when the claim itself is asked.
+   * The result of the claim for the step of `thread` from the world `before` to the world `after`;
+   * for a state, of `after` and `to`. The two are the worlds in use, as in an evaluation of the
+   * claim itself.
    *
-   * @throws SpecificationError `non-deterministic` if the claim is seen to look at more than the world and the views
+   * @throws SpecificationError `non-deterministic` if the claim is found to depend on more than the
+   * world and the views
    */
   answer(before: World, after: World, thread: number, from: Locations, to: Locations): A {
     return this.answerFrom(this.roots[thread] ?? UNKNOWN, before, after, thread, from, to)
   }
 
   /**
-   * How far the claim comes by where the thread that acts has stood and stands, before it looks at anything else: the same for
-   * each step from the one place to the other. Undefined where that is not known yet.
+   * The node that the locations of the acting thread before and after the step lead to, before any
+   * other read. It is the same for each step between these locations. Undefined if it is not known
+   * yet.
    */
   start(thread: number, from: Locations, to: Locations): Branch | undefined {
     let at = this.forgets ? UNKNOWN : (this.roots[thread] ?? UNKNOWN)
@@ -138,12 +145,12 @@ export class Memo<A> {
     return at === UNKNOWN && !this.forgets ? undefined : at
   }
 
-  /** The answer that {@link start} has come to, in a list of its own; undefined where it has not come so far. */
+  /** The result at {@link start}, in an array; undefined if it is not a result. */
   answerAt(start: Branch): readonly [A] | undefined {
     return start < UNKNOWN ? [this.answers[~start]] : undefined
   }
 
-  /** As {@link answer}, from where {@link start} has come. */
+  /** As {@link answer}, continuing from {@link start}. */
   answerFrom(start: Branch, before: World, after: World, thread: number, from: Locations, to: Locations): A {
     if (this.forgets) return this.ask(thread, from, to)
     const { table } = this
@@ -177,7 +184,11 @@ export class Memo<A> {
     return this.learn(before, after, thread, from, to)
   }
 
-  /** Asks the claim itself. @throws SpecificationError `non-deterministic` if it does not say what is remembered of it */
+  /**
+   * Evaluates the claim itself.
+   *
+   * @throws SpecificationError `non-deterministic` if its result is not the remembered one
+   */
   compare(remembered: A, thread: number, from: View, to: View): void {
     if (this.ask(thread, from, to) !== remembered) this.refuse('it gives two answers in the same place')
   }
@@ -243,7 +254,7 @@ export class Memo<A> {
       this.refuse('it gives two answers in the same place')
   }
 
-  /** Makes a node that looks at what was seen. */
+  /** Adds a node for a read. */
   private add(seen: Seen): Branch {
     const at = this.taken
     const { look, cell, old = false, question } = seen
@@ -270,7 +281,7 @@ export class Memo<A> {
   }
 }
 
-/** The branch of a node that looks at no small field. */
+/** The branch of a node that is not a small field. */
 function branchOf({ question, cell, byLocation, byValue }: Other, w: World, view: Locations): Branch {
   if (question === undefined) return byValue.get((cell as Cell<unknown>).readOnce(w)) ?? UNKNOWN
   const location = view.location(question.thread)
@@ -300,7 +311,7 @@ function isSame(known: Seen | undefined, seen: Seen): boolean {
   return known.question !== undefined && isQuestion(known.question, question)
 }
 
-/** Notes what a claim looks at, each thing once, in its order. */
+/** Records the distinct reads of a claim, in order. */
 class Path implements Recorder {
   readonly seen: Seen[] = []
   private readonly cells = new Set<Cell<unknown>>()
@@ -330,7 +341,7 @@ class Path implements Recorder {
     )
   }
 
-  /** `view`, seen by the claim. */
+  /** A view that records what the claim asks of `view`. */
   view(view: View, of: 'from' | 'to'): View {
     const ask = (about: Question['about'], thread: number, procedure?: AnyProcedure) => {
       const question: Question = { of, about, thread, procedure }

@@ -1,6 +1,6 @@
 /**
- * States that differ only in names are one state: after each step that touches the cells of a normalisation, the state
- * is replaced by the one that stands for all that are like it.
+ * Normalisation: states that differ only in names count as one state. After each step that changes
+ * the cells of a normalisation, the state is replaced by its representative.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Cell, Layout, World } from '../../world/records/layout.js'
 import type { Reductions } from '../options.js'
 import type { State } from './system.js'
 
-/** A normalisation, and which bits of which words of a state its cells are. */
+/** A normalisation, and the bits of its cells in the words of a state. */
 interface Watched {
   readonly words: readonly number[]
   readonly masks: Uint32Array
@@ -33,12 +33,12 @@ function bitsOf(cells: readonly Cell<unknown>[], layout: Layout): Uint32Array {
 
 /** The normalisations of a model. */
 export class Normaliser {
-  /** What verdicts say of them. */
+  /** Their names, for verdicts. */
   readonly names: readonly string[]
   private readonly watched: readonly Watched[]
 
   /**
-   * @param model - whose states they are
+   * @param model - the model with the normalisations
    * @param use - `none` to leave every state as it is
    */
   constructor({ layout, normalisations = [] }: Model, use: Reductions = 'all') {
@@ -50,7 +50,9 @@ export class Normaliser {
     })
   }
 
-  /** Normalises `after`, whose world is `world`, as far as the step from `before` has touched it. */
+  /**
+   * Normalises `after`, whose world is `world`, if the step from `before` has changed its cells.
+   */
   settle(before: State, after: State, world: World): void {
     for (const { words, masks, normalisation } of this.watched)
       for (const i of words)
@@ -61,7 +63,7 @@ export class Normaliser {
         }
   }
 
-  /** Normalises a world, whatever led to it. */
+  /** Normalises a world unconditionally. */
   apply(world: World): void {
     use(world)
     for (const { normalisation } of this.watched) normalisation.apply()

@@ -1,5 +1,5 @@
 /**
- * Takes single steps outside the inner loop: for traces, replays, progress and random runs.
+ * Takes single steps outside the inner loop: for traces, replays, progress checks and random runs.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { isHandle, type Layout, nameOf, type World } from '../../world/records/l
 import type { Change, TraceStep } from '../result.js'
 import type { State, Telling, TransitionSystem } from './system.js'
 
-/** Which step is taken: whose, and with which of its outcomes. */
+/** A step to take: the thread, and the outcome. */
 export interface Move {
   readonly thread: number
   readonly choice: number
@@ -24,7 +24,7 @@ export class Stepper {
   private readonly layout: Layout
   private readonly threads: readonly { readonly name: string }[]
   private readonly worldWords: number
-  /** The state that a step was last taken into, and its world. */
+  /** The target state of the last step, and its world. */
   private last: State = new Uint32Array(0)
   private lastWorld: World = new Uint8Array(0)
 
@@ -43,7 +43,10 @@ export class Stepper {
     return this.system.world(state)
   }
 
-  /** In how many ways `thread` may go from `state`: 0 if it has ended. Some may turn out to be blocked. */
+  /**
+   * Number of outcomes of the next step of `thread` in `state`: 0 if it has ended. Some may be
+   * blocked.
+   */
   outcomes(state: State, thread: number): number {
     return this.control.choices[state[this.worldWords + thread]]
   }
@@ -56,8 +59,8 @@ export class Stepper {
   /**
    * Takes a step from `state` into `next`.
    *
-   * @returns what it returned, or {@link BLOCKED}
-   * @throws Violation if the step breaks a claim
+   * @returns the result of the step, or {@link BLOCKED}
+   * @throws Violation if the step violates a claim
    */
   take(state: State, thread: number, choice: number, next: State): unknown {
     const location = state[this.worldWords + thread]
@@ -112,7 +115,7 @@ export class Stepper {
   /**
    * The step that leads from `state` to exactly `target`.
    *
-   * @param of - whose step it must be; anybody's if left out
+   * @param of - the thread that must take it; any thread if left out
    */
   between(state: State, target: State, of?: number): Move {
     const next = new Uint32Array(state.length)
@@ -143,7 +146,7 @@ export class Stepper {
   }
 }
 
-/** What a step answered, as traces keep it: a number as it is, anything else in words. */
+/** The result of a step as traces store it: a number unchanged, anything else as text. */
 export function answerIn(result: unknown): number | string {
   return typeof result === 'number' ? result : showAnswer(result)
 }

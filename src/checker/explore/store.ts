@@ -1,9 +1,10 @@
 /**
- * The set of visited states: exact, in visiting order, each with a link to the state it was reached from.
+ * The set of visited states: exact, in visiting order, each with a link to the state from which it
+ * was reached.
  *
- * A state is `words` 32-bit words. States lie in chunks, so that growing copies nothing; an open-addressing table
- * holds their numbers, with the bits of a slot that the number does not need filled with bits of the hash, so that
- * nearly every comparison of whole states is one that succeeds.
+ * A state is `words` 32-bit words. States are stored in chunks, so that growing copies nothing. An
+ * open-addressing table holds their numbers. The bits of a slot that the number does not need hold
+ * bits of the hash, so that nearly every comparison of whole states succeeds.
  *
  * @module
  */
@@ -11,10 +12,13 @@
 const CHUNK_BITS = 15
 const CHUNK = 1 << CHUNK_BITS
 const CHUNK_MASK = CHUNK - 1
-/** Bits of a step's outcome: a step goes 8192 ways at most, and there are 8 threads at most. */
+/** Bits of a step's outcome: a step has at most 8192 outcomes, and there are at most 8 threads. */
 const CHOICE_BITS = 13
 const EMPTY = -1
-/** States that are hashed before they are looked up: enough for their fetches to overlap. */
+/**
+ * Number of states that are hashed before they are looked up: enough for their memory accesses to
+ * overlap.
+ */
 export const FETCH = 64
 
 /** Exact storage of states, numbered from 0 in the order of insertion. */
@@ -23,12 +27,15 @@ export class StateStore {
   private readonly parents: Uint32Array[] = []
   private readonly moves: Uint16Array[] = []
   private table: Int32Array
-  /** Bits of a slot that hold a state's number; the rest hold bits of its hash. */
+  /** Bits of a slot that hold the number of a state. The rest hold bits of its hash. */
   private numberBits: number
-  /** Those bits, set; the table has a slot for each number that they hold, so it masks hashes too. */
+  /** The mask of those bits. The table has a slot for each such number, so it masks hashes too. */
   private mask: number
   private limit: number
-  /** @internal kept so that fetching is not optimised away */
+  /**
+   * @internal assigned so that the prefetch is not optimised away
+   * @internal kept so that fetching is not optimised away
+   */
   fetched = 0
   /** Number of states. */
   count = 0
@@ -37,7 +44,7 @@ export class StateStore {
 
   /**
    * @param words - 32-bit words of a state
-   * @param expected - about how many states to make room for at first
+   * @param expected - initial capacity, approximately
    */
   constructor(
     readonly words: number,
@@ -54,12 +61,15 @@ export class StateStore {
     return Math.floor(2 ** bits * 0.75)
   }
 
-  /** Bytes held by states, links and index. */
+  /** Bytes used by states, links and index. */
   get bytes(): number {
     return this.table.byteLength + this.chunks.length * CHUNK * (4 * (this.words + 1) + 2)
   }
 
-  /** Bytes needed on top of {@link bytes} while `more` states are added: chunks, and the old table beside the new. */
+  /**
+   * Bytes needed in addition to {@link bytes} to add `more` states: chunks, and the old table
+   * beside the new.
+   */
   bytesToGrow(more: number): number {
     const count = this.count + more
     const chunks = Math.max(0, Math.ceil(count / CHUNK) - this.chunks.length)
@@ -77,7 +87,7 @@ export class StateStore {
     for (let i = 0; i < words; i++) into[i] = chunk[offset + i]
   }
 
-  /** Number of the state that `index` was first reached from; the initial state's is its own. */
+  /** The state from which `index` was first reached. The parent of the initial state is itself. */
   parent(index: number): number {
     return this.parents[index >>> CHUNK_BITS][index & CHUNK_MASK]
   }
@@ -94,8 +104,8 @@ export class StateStore {
   }
 
   /**
-   * Fetches from memory what {@link insertHashed} will look at for the first `count` of `hashes`: all at once, where one
-   * after the other each would be waited for.
+   * Prefetches the memory that {@link insertHashed} will read for the first `count` of `hashes`.
+   * The accesses overlap, instead of being waited for one after the other.
    */
   fetch(hashes: Int32Array, count: number): void {
     const { mask, table } = this
@@ -104,16 +114,19 @@ export class StateStore {
     this.fetched = fetched
   }
 
-  /** Number of the state at the start of `state`, which is added if it is new: see {@link added}. */
+  /**
+   * The number of the state at the start of `state`. The state is added if it is new: see {@link
+   * added}.
+   */
   insert(state: Uint32Array, parent: number): number {
     return this.insertHashed(state, hashOf(state, this.words), parent)
   }
 
-  /** {@link StateStore.insert} of a state whose {@link StateStore.hash} is known. */
+  /** As {@link StateStore.insert}, for a state whose {@link StateStore.hash} is known. */
   insertHashed(state: Uint32Array, hash: number, parent: number, thread = 0, choice = 0): number {
     const mask = this.mask
     const table = this.table
-    // The low bits of the hash choose the slot, the high ones go into it.
+    // The low bits of the hash choose the slot; the high bits are stored in it.
     const tag = hash & ~mask
     let slot = hash & mask
     for (;;) {
@@ -135,7 +148,7 @@ export class StateStore {
     return index
   }
 
-  /** Number of the state at the start of `state`, or -1 if it was never inserted. */
+  /** The number of the state at the start of `state`, or -1 if it was never inserted. */
   find(state: Uint32Array): number {
     const { mask, table } = this
     const hash = hashOf(state, this.words)
@@ -198,12 +211,15 @@ export class StateStore {
   }
 }
 
-/** A 32-bit integer whose lowest `bits` bits are set. */
+/** A 32-bit integer with its lowest `bits` bits set. */
 function maskOf(bits: number): number {
   return (-1 >>> (32 - bits)) | 0
 }
 
-/** Multiply and mix each word, then finish as MurmurHash3 does, so that low and high bits both depend on all. */
+/**
+ * Multiplies and mixes each word, then finishes like MurmurHash3, so that low and high bits depend
+ * on all of it.
+ */
 function hashOf(state: Uint32Array, words: number): number {
   let hash = 0x9747b28c
   for (let i = 0; i < words; i++) {

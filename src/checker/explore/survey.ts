@@ -1,6 +1,6 @@
 /**
- * Goes on where a check would stop: explores every interleaving past claims that do not hold, and answers with all of
- * them. What {@link check} says of a broken scenario is the first clause that breaks; this says what comes of it.
+ * Explores past violations and returns all of them. {@link check} stops at the first violated
+ * clause of a broken scenario; a survey also shows its consequences.
  *
  * @module
  */
@@ -18,45 +18,46 @@ import { type Move, Stepper } from './stepper.js'
 import { StateStore } from './store.js'
 import { brokenBy, type State, TransitionSystem } from './system.js'
 
-/** A clause that some run breaks, and the first run that does. */
+/** A clause that some run violates, and the first run that does. */
 export interface SurveyedBreach extends Broken {
-  /** Steps of the shortest run that breaks it. */
+  /** Length of the shortest run that violates it, in steps. */
   readonly steps: number
-  /** That run, up to and including the step that breaks the clause. */
+  /** That run, including the step that violates the clause. */
   readonly run: () => SurveyedRun
 }
 
-/** A run that goes on past claims that do not hold. */
+/** A run that continues past violated claims. */
 export interface SurveyedRun {
   readonly steps: readonly TraceStep[]
-  /** Clauses that it breaks before its last step, in the order in which it breaks them. */
+  /** Clauses that it violates before its last step, in order. */
   readonly past: readonly string[]
 }
 
-/** The answer of {@link survey}. */
+/** The result of {@link survey}. */
 export interface SurveyResult {
   readonly scenario: string
   /** Distinct states visited. */
   readonly states: number
-  /** False if the limit of states came first. */
+  /** False if the limit of states was reached first. */
   readonly exhaustive: boolean
-  /** One for each clause that is broken, in the order in which they were found. */
+  /** One for each violated clause, in the order in which they were found. */
   readonly breaches: readonly SurveyedBreach[]
 }
 
 /** Options of {@link survey}. */
 export interface SurveyOptions extends Pick<CheckOptions, 'bounds' | 'set' | 'defects'> {
-  /** Most distinct states (default none). */
+  /** Maximum number of distinct states (default none). */
   readonly states?: number
 }
 
 /**
- * Explores every interleaving of a scenario, also after a claim does not hold: a state or a step that breaks a claim is
- * noted and passed; only an assertion, or a statechart that has no such transition, ends its run, since the
- * step itself cannot be finished. What must not last, and what must be able to happen, are not looked at.
+ * Explores every interleaving of a scenario, and continues after a violation: a state or a step
+ * that violates a claim is recorded. Only an assertion, or an event without a transition in its
+ * statechart, ends a run, since the step cannot be completed. Progress claims and witnesses are not
+ * checked.
  *
- * @param scenario - what to explore
- * @param options - at which bounds, with which defects
+ * @param scenario - the scenario to explore
+ * @param options - bounds, limit and defects
  * @throws SpecificationError if the scenario or one of its procedures is wrong
  */
 export function survey(scenario: Scenario, options: SurveyOptions = {}): SurveyResult {
@@ -95,7 +96,8 @@ class Survey {
     store.insert(next, 0)
     if (early !== undefined) this.note(early, 0)
     else this.judgeState(0)
-    // A thread that breaks a claim before its first step stands nowhere: there is nothing to go on from.
+    // A thread that violates a claim before its first step has no location, so that no run
+    // continues.
     let head = early === undefined ? 0 : store.count
     for (let levelEnd = 1; head < store.count && store.count < limit; head++) {
       if (head === levelEnd) {
@@ -144,7 +146,7 @@ class Survey {
     for (const broken of this.brokenByState()) this.note(broken, from, step)
   }
 
-  /** What the step from the current state to the next breaks. */
+  /** The claims that the step from the current state to the next violates. */
   private *brokenByStep(thread: number): Iterable<Broken> {
     acting.before = this.stepper.world(this.current)
     use(this.nextWorld)
@@ -154,7 +156,7 @@ class Survey {
     }
   }
 
-  /** What the next state breaks. */
+  /** The claims that the next state violates. */
   private *brokenByState(): Iterable<Broken> {
     use(this.nextWorld)
     for (const { clause, name, judge } of this.model.invariants ?? []) {
@@ -163,7 +165,7 @@ class Survey {
     }
   }
 
-  /** Keeps the first breach of each clause. */
+  /** Records the first violation of each clause. */
   private note(broken: Broken, state: number, step?: Move) {
     if (this.breaches.has(broken.clause)) return
     this.breaches.set(broken.clause, {
@@ -173,7 +175,7 @@ class Survey {
     })
   }
 
-  /** The run by which state `index` was first reached, and `step` from there. */
+  /** The shortest run to state `index`, followed by `step`. */
   private runTo(index: number, step: Move | undefined): SurveyedRun {
     const { system, store } = this
     const path = [index]
@@ -186,7 +188,7 @@ class Survey {
     return { steps: retell(system, run).steps, past: this.brokenAlong(run.slice(0, -1)) }
   }
 
-  /** Clauses that the states and steps of a run break. */
+  /** Clauses that the states and steps of a run violate. */
   private brokenAlong(moves: readonly Move[]): readonly string[] {
     const { current, next, system } = this
     system.begin(next)

@@ -1,6 +1,6 @@
 /**
- * A model made ready to run: the control states of its threads, its initial state, where its statecharts count. What
- * every way of exploring starts from.
+ * A model prepared for execution: the control graph of its threads, its initial state, and the
+ * counters of its statecharts. Every way of exploring starts from it.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import type { Reductions } from '../options.js'
 import type { Locations } from './memo.js'
 import { Normaliser } from './normalise.js'
 
-/** The clause that a state breaks in which nothing can go on. */
+/** The clause that a state violates if no thread can take a step. */
 export const DEADLOCK = 'deadlock'
 
 /** A state: the words of the world, then the location of each thread. */
 export type State = Uint32Array
 
-/** Whether states are shown as the checker stores them, or as they are without its reductions. */
+/** Whether states are shown after the checker's reductions, or without them. */
 export type Telling = 'normalised' | 'asItIs'
 
 /** Counts of the statechart transitions taken, one array for each chart. */
@@ -72,8 +72,8 @@ export class TransitionSystem {
   /**
    * Sets `state` to the initial state.
    *
-   * @param how - `asItIs` to leave out reductions
-   * @returns the claim that a thread breaks before its first step, if one does
+   * @param how - `asItIs` to skip reductions
+   * @returns the claim that a thread violates before its first step, if one does
    */
   begin(state: State, how: Telling = 'normalised'): Broken | undefined {
     const { model, control, worldWords } = this
@@ -107,12 +107,15 @@ export class TransitionSystem {
     return new Uint8Array(state.buffer, state.byteOffset, this.worldWords * 4)
   }
 
-  /** A view of the locations in `state`, whatever it holds when it is looked at. */
+  /** A view of the locations in `state`, which always shows its current contents. */
   view(state: State): Locations {
     return new LocationView(this.control, state, this.worldWords)
   }
 
-  /** A deadlock, if a thread that no step can be taken of in `state` is no daemon. */
+  /**
+   * A deadlock, unless all threads that have not ended in `state` are daemons. Called if no thread
+   * can take a step.
+   */
   stuck(state: State): Broken | undefined {
     const { control, model, worldWords } = this
     const waits: string[] = []
@@ -130,7 +133,10 @@ export class TransitionSystem {
     }
   }
 
-  /** @throws SpecificationError if the step at `location` was blocked and yet has changed `before` to `after` */
+  /**
+   * @throws SpecificationError if the step at `location` was blocked but has changed `before` to
+   * `after`
+   */
   mustBeUnchanged(before: State, after: State, location: number): void {
     for (let i = 0; i < this.worldWords; i++)
       if (after[i] !== before[i])
@@ -141,23 +147,26 @@ export class TransitionSystem {
         )
   }
 
-  /** The step that `thread` takes next in `state`, for people. */
+  /** The next step of `thread` in `state`, for messages. */
   place(state: State, thread: number): string {
     return this.placeAt(state[this.worldWords + thread], thread)
   }
 
-  /** Which step that is of a thread that stands at `location`, in words. */
+  /** The step at `location`, for messages. */
   placeAt(location: number, thread: number): string {
     return `step "${this.control.stepAt(location)?.name}" of ${this.control.procedureAt(location)} (thread ${this.model.threads[thread]?.name})`
   }
 
-  /** An error that `thread` threw between two steps, with its name: threads share what stands between steps. */
+  /**
+   * An error that `thread` threw between two steps, with the name of the thread: threads share the
+   * generators.
+   */
   private between(error: SpecificationError, thread: number): SpecificationError {
     const name = this.model.threads[thread]?.name
     return new SpecificationError(error.code, `${error.message} (thread ${name})`, { cause: error })
   }
 
-  /** An error that the step of `thread` from `state` threw, with the place where. */
+  /** An error that the step of `thread` from `state` threw, with its place. */
   explain(error: unknown, state: State, thread: number): unknown {
     const where = this.place(state, thread)
     if (error instanceof ClaimThrew)
@@ -178,16 +187,16 @@ export class TransitionSystem {
   }
 }
 
-/** Mistakes that are raised where nobody knows which step it is. */
+/** Codes of errors that are thrown where the step is not known. */
 const PLACELESS: ReadonlySet<string> = new Set(['bound-overflow', 'impure', 'layout', 'scenario'])
 
-/** The claim that a step broke by throwing `violation`. */
+/** The claim that a step violated by throwing `violation`. */
 export function brokenBy(violation: Violation): Broken {
   const { clause, detail } = violation
   return { kind: clause === 'refinement' ? 'refinement' : 'assertion', clause, claim: clause, detail }
 }
 
-/** Where the threads stand in one state. */
+/** The positions of the threads in one state. */
 class LocationView implements Locations {
   private readonly names: string[] = []
   private readonly within = new Map<AnyProcedure, Uint8Array>()
@@ -208,7 +217,7 @@ class LocationView implements Locations {
     return this.names[location]
   }
 
-  /** Remembered for each location: 0 not looked at, 1 no, 2 yes. */
+  /** Cached for each location: 0 unknown, 1 no, 2 yes. */
   inside(thread: number, procedure: AnyProcedure): boolean {
     const location = this.state[this.worldWords + thread]
     let known = this.within.get(procedure)
@@ -227,7 +236,7 @@ class LocationView implements Locations {
   }
 }
 
-/** Gives each lifecycle of the model its chart; a lifecycle without one is left alone. */
+/** Binds each lifecycle of the model to its chart, if it has one. */
 export function bindCharts(model: Model): TakenTransitions {
   const taken = new Map<string, Uint32Array>()
   for (const lifecycle of model.layout.lifecycles) {

@@ -1,5 +1,5 @@
 /**
- * Explores a system for what looks at each step of it, claims that do not hold or not.
+ * Explores a system for a visitor of every step. Violated claims do not stop it.
  *
  * @module
  */
@@ -7,19 +7,20 @@ import type { Stepper } from './stepper.js'
 import { StateStore } from './store.js'
 import type { State, TransitionSystem } from './system.js'
 
-/** Who looks: at steps from one state to another, which are the same two arrays each time. */
+/** Sees the steps from one state to another. Both states are the same two arrays each time. */
 export interface Visitor {
   /** Takes a step. @returns true if it leads to a state */
   take(thread: number, choice: number): boolean
-  /** It has led to a state that was not reached before. */
+  /** Called if the step led to a new state. */
   reached?(): void
 }
 
 /**
- * Visits every step, from states in the order in which they are reached.
+ * Visits every step, from states in breadth-first order.
  *
- * @param most - distinct states after which it ends
- * @param visitorOf - given the state that steps are taken from, and the one that they lead to
+ * @param most - maximum number of distinct states
+ * @param visitorOf - makes the visitor from the array of the source state and that of the target
+ * state
  */
 export function visitSteps(
   system: TransitionSystem,

@@ -1,6 +1,7 @@
 /**
- * The steps of a run that matter: those without which the breach does not happen. Each is delayed, with all that its thread does
- * after it, and the run is taken again; a step that may come later, and one that may go another way, explains nothing.
+ * Finds the steps of a run that the violation needs. Each step is delayed, together with all later
+ * steps of its thread, and the run is taken again. A step that can come later or have another
+ * outcome does not explain the violation.
  *
  * @module
  */
@@ -12,14 +13,14 @@ import { brokenBy, DEADLOCK, type State, type Telling, type TransitionSystem } f
 import type { Trace } from '../result.js'
 import { asItIsOrNormalised, isStuck, judgeStep } from './trace.js'
 
-/** Most other ways of a step that are tried. */
+/** Maximum number of other outcomes of a step that are tried. */
 const OTHER_WAYS = 4
-/** Most steps that are taken to find out; what is not looked at by then is said to matter. */
+/** Maximum number of steps taken for this. Steps that were not examined by then count as needed. */
 const MOST_TAKEN = 400_000
 
 /**
- * For each step of a trace, whether it matters. Of a run that goes on for ever all of the steps that repeat do; of one that ends
- * without what must happen, none can be told from the others.
+ * For each step of a trace, whether the violation needs it. In a run that goes on for ever, these
+ * are the steps that repeat. In a run that ends without an expected event, all of them.
  */
 export function stepsThatMatter(system: TransitionSystem, trace: Trace): boolean[] {
   const { kind, steps, loopFrom } = trace
@@ -28,7 +29,7 @@ export function stepsThatMatter(system: TransitionSystem, trace: Trace): boolean
   return asItIsOrNormalised((how) => new Delays(system, trace, how).matter())
 }
 
-/** A trace that says of each of its steps whether it matters. */
+/** The trace with `matters` set for each step. */
 export function withMatters(trace: Trace, system: TransitionSystem): Trace {
   const matter = stepsThatMatter(system, trace)
   return { ...trace, steps: trace.steps.map((step, i) => ({ ...step, matters: matter[i] })) }
@@ -41,7 +42,7 @@ class Delays {
   private readonly moves: readonly Move[]
   /** The state before each step. */
   private readonly before: State[] = []
-  /** Of each step, the last step of another thread that may come before it. */
+  /** For each step, the last step of another thread before which it may be delayed. */
   private readonly latest: number[] = []
   private readonly matters: boolean[]
   private taken = 0
@@ -69,7 +70,7 @@ class Delays {
     const last = this.moves.length - 1
     if (last < 0) return []
     this.matters[last] = true
-    // From the end: no step may come later than the next one of its thread.
+    // Backwards: no step may come after the next one of its thread.
     const bound = this.system.model.threads.map(() => last)
     for (let i = last; i >= 0; i--) {
       const { thread } = this.moves[i]
@@ -88,13 +89,16 @@ class Delays {
     return this.matters
   }
 
-  /** The last step, no later than `bound`, after which step `i` and those of its thread until there may be taken. */
+  /**
+   * The last step, at most `bound`, after which step `i` and the later steps of its thread up to
+   * there may be taken.
+   */
   private latestOf(i: number, bound: number): number {
     const { thread } = this.moves[i]
     const others: number[] = []
     for (let at = i + 1; at <= bound; at++) if (this.moves[at].thread !== thread) others.push(at)
     const mayComeAfter = (n: number) => this.stillBreaks(i, this.delayed(i, others[n]))
-    // Where another thread goes on, no lock is free that was not: first between two threads, then within the steps of one.
+    // Tries the points where the thread changes first, then those within the steps of one thread.
     let n = others.length - 1
     while (n >= 0 && !((n === others.length - 1 || this.isLast(others[n])) && mayComeAfter(n))) n--
     while (n + 1 < others.length - 1 && mayComeAfter(n + 1)) n++
@@ -111,7 +115,7 @@ class Delays {
     return this.moves.length - 1
   }
 
-  /** The steps from `i` on, with those of its thread only after step `after`. */
+  /** The steps from `i` on, with those of its thread delayed until after step `after`. */
   private delayed(i: number, after: number): Move[] {
     const { thread } = this.moves[i]
     const until = this.moves.slice(i, after + 1)
@@ -132,7 +136,7 @@ class Delays {
     )
   }
 
-  /** Whether the same claim is broken if these steps are taken from before step `i`. */
+  /** Whether the same claim is violated if these steps are taken from the state before step `i`. */
   private stillBreaks(i: number, moves: readonly Move[]): boolean {
     const { system, trace } = this
     let state = this.before[i]
@@ -147,7 +151,7 @@ class Delays {
     return trace.clause === DEADLOCK && isStuck(system, state)
   }
 
-  /** Takes a step, and says what it breaks; `cannot` if it cannot be taken. */
+  /** Takes a step and returns what it violates; `cannot` if it cannot be taken. */
   private take(state: State, { thread, choice }: Move, next: State) {
     const { stepper, system } = this
     this.taken++

@@ -1,6 +1,7 @@
 /**
- * Where in its author's text each step of a run stands. The texts are run again with a stack kept of each operation that they
- * publish: the line is that of the `yield*` itself, whatever helper made the step, and however often its name occurs.
+ * Finds the source line of each step of a run. The procedures run again while the stack of each
+ * yielded operation is recorded. The line is that of the `yield*` itself, whatever helper made the
+ * step, and however often the name of the step occurs.
  *
  * @module
  */
@@ -11,10 +12,10 @@ import type { TransitionSystem } from '../explore/system.js'
 import type { Trace } from '../result.js'
 import { alongTrace } from './trace.js'
 
-/** Frames of a stack that are kept: a `yield*` within helpers is as deep as these nest. */
+/** Recorded stack depth, enough for a `yield*` within nested helpers. */
 export const FRAMES = 40
 
-/** Where the texts of procedures are resumed: what is further out has only called the checker. */
+/** The module that resumes procedures. Frames outside of it belong to the checker. */
 const RESUMED = /\/world\/procedures\/control\.[jt]s$/
 
 function withinTexts(frames: readonly SourcePlace[]): SourcePlace[] {
@@ -22,20 +23,21 @@ function withinTexts(frames: readonly SourcePlace[]): SourcePlace[] {
   return frames.slice(0, end < 0 ? frames.length : end)
 }
 
-/** A step of somebody's own, or the call in their text that led to it. */
+/** A step in the source of interest, or the call there that led to the step. */
 export interface OwnPlace extends SourcePlace {
-  /** The procedure whose text it is in. */
+  /** The procedure that contains it. */
   readonly procedure: string
-  /** True for a call in that text of a procedure that is not theirs, which took the step. */
+  /** True for a call of a procedure from other source, which took the step. */
   readonly isCall: boolean
-  /** Their procedures that it is in, innermost first. */
+  /** The enclosing procedures of that source, innermost first. */
   readonly within: readonly string[]
 }
 
 /**
- * The place of each step of `trace`; `undefined` for a step that nothing of theirs has to do with.
+ * The place of each step of `trace`; `undefined` for a step without a place in the source of
+ * interest.
  *
- * @param isTheirs - whether a file, as the host names it, is of the text that is looked for
+ * @param isTheirs - whether a file, as the host names it, belongs to that source
  */
 export function placesOf(
   system: TransitionSystem,
@@ -45,7 +47,7 @@ export function placesOf(
   const stacks = new Map<Operation, SourcePlace[]>()
   const limit = Error.stackTraceLimit
   const { by } = published
-  // Where it is frozen it is high enough.
+  // If it is frozen, the limit is high enough.
   Reflect.set(Error, 'stackTraceLimit', FRAMES)
   published.by = (operation) => stacks.set(operation, withinTexts(framesOf(new Error('here'))))
   try {

@@ -1,8 +1,9 @@
 /**
- * Random runs of worlds too large to exhaust, under fast-check: an arbitrary schedule says at each step which thread
- * goes on and which way, and a run that breaks a claim is shrunk, both the schedule and the scenario's parameters.
+ * Random runs of models too large to explore completely, with fast-check. An arbitrary schedule
+ * chooses the thread and the outcome of each step. A run that violates a claim is shrunk, both the
+ * schedule and the parameters of the scenario.
  *
- * A run, its schedule and its shrinking are one generator of fast-check; that is why the file is long.
+ * The file is long because a run, its schedule and its shrinking are one generator of fast-check.
  *
  * @module
  */
@@ -27,9 +28,10 @@ import type { Coverage, TraceStep, ViolationReport } from '../result.js'
 import { reportOf } from './trace.js'
 
 /**
- * How threads are chosen. `random`: each step by itself. `priority`: one thread goes first whenever it can, and another after
- * each of a few changes, so that long stretches of one thread meet short ones of another. `coverage`: runs that came
- * where none was before are kept, and others begin as they did.
+ * How threads are chosen. `random`: each step independently. `priority`: one thread runs whenever
+ * it can, and a few times another one takes its place, so that long stretches of one thread meet
+ * short ones of another. `coverage`: runs that reached new positions are kept, and other runs start
+ * with their steps.
  */
 export const SCHEDULES = ['random', 'priority', 'coverage'] as const
 
@@ -38,44 +40,44 @@ export type Schedule = (typeof SCHEDULES)[number]
 
 /** Options of {@link checkAtRandom}. */
 export interface RandomOptions extends Pick<CheckOptions, 'bounds' | 'set' | 'defects' | 'signal' | 'host'> {
-  /** How many runs (default 1000). */
+  /** Number of runs (default 1000). */
   readonly runs?: number
-  /** Most steps of a run (default 500). */
+  /** Maximum number of steps of a run (default 500). */
   readonly maxSteps?: number
   /** How threads are chosen (default `random`). */
   readonly schedule?: Schedule
-  /** Where the randomness starts; the same seed gives the same runs (default: another each time). */
+  /** Seed; the same seed gives the same runs (default: a different one each time). */
   readonly seed?: number
-  /** The run to begin with, as {@link RandomResult.path} gave it. */
+  /** The run to start with, from {@link RandomResult.path}. */
   readonly path?: string
-  /** Most milliseconds, shrinking included (default none). */
+  /** Maximum time in milliseconds, including shrinking (default none). */
   readonly timeMs?: number
 }
 
-/** The answer of {@link checkAtRandom}. */
+/** The result of {@link checkAtRandom}. */
 export interface RandomResult {
   readonly scenario: string
-  /** The parameters that were asked for; those of a violation's trace may be smaller. */
+  /** The requested parameters. Those of a violation's trace may be smaller. */
   readonly parameters: Parameters
   readonly defects: readonly string[]
-  /** Nothing that was found is nothing proved. */
+  /** `no violation found` proves nothing. */
   readonly verdict: 'no violation found' | 'violated' | 'limit' | 'interrupted'
   /** Random runs never visit every state. */
   readonly exhaustive: false
-  /** Runs taken, not counting those by which a violation was shrunk. */
+  /** Number of runs, without those that shrank a violation. */
   readonly runs: number
-  /** Most steps of a run. */
+  /** Maximum number of steps of a run. */
   readonly maxSteps: number
   readonly schedule: Schedule
-  /** Steps taken in all of them. */
+  /** Steps taken in all runs. */
   readonly transitions: number
   /** Milliseconds. */
   readonly elapsedMs: number
-  /** Give it, and {@link path}, to {@link checkAtRandom} to see the same again. */
+  /** Pass it to {@link checkAtRandom}, with {@link path}, to repeat the finding. */
   readonly seed: number
   /**
-   * Which run broke the claim and how it was shrunk, in fast-check's notation; absent where none did, and where runs depend on
-   * those before them (`coverage`).
+   * The run that violated the claim and how it was shrunk, in fast-check's notation. Absent if
+   * there is none, or if runs depend on earlier ones (`coverage`).
    */
   readonly path?: string
   /** How often the violation was made simpler. */
@@ -85,19 +87,20 @@ export interface RandomResult {
   readonly coverage: Coverage
 }
 
-/** One decision of a schedule: which thread goes first, and which of its ways. 840 is a multiple of 1 … 8. */
+/** One decision of a schedule encodes the thread and the outcome. 840 is a multiple of 1 … 8. */
 const WAYS = 840
-/** Milliseconds between two turns of the event loop, so that an interrupt is heard. */
+/** Milliseconds between two turns of the event loop, so that an interrupt is noticed. */
 const TURN_MS = 50
 
 /**
- * Runs a scenario at random many times. Claims about states and steps, assertions, statecharts and deadlock are judged as
- * {@link check} judges them; progress and witnesses that were not reached are not violations, since runs end early.
+ * Runs a scenario many times with random schedules. Claims about states and steps, assertions,
+ * statecharts and deadlock are judged as in {@link check}. Progress claims are not checked, and a
+ * witness that was not reached is not a violation, since runs end early.
  *
- * @param scenario - what to run
- * @param options - at which bounds, how often, how long, from which seed
- * @returns a violation with a trace that {@link replay} runs again, shrunk to few steps and small parameters, or that
- * none was found: which is not that there is none
+ * @param scenario - the scenario to run
+ * @param options - bounds, number and length of runs, seed
+ * @returns a violation, shrunk to few steps and small parameters, with a trace that {@link replay}
+ * repeats; or that none was found, which does not prove that there is none
  * @throws SpecificationError if the scenario or one of its procedures is wrong
  *
  * @example
@@ -119,7 +122,10 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
   let mistake: unknown
   let runs = 0
   let ended = false
-  /** Only a failure ends fast-check's runs, so an end is one, unless a violation is being shrunk. It is not shrunk. */
+  /**
+   * fast-check ends its runs only on failure, so ending early is reported as one, unless a
+   * violation is being shrunk. The failure itself is not shrunk.
+   */
   const end = (): boolean => {
     ended = true
     return sought !== undefined
@@ -140,11 +146,11 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
       const broken = walker.walk(decisions)
       if (seen !== undefined && walker.seen() > seen) corpus.push(decisions)
       if (broken === undefined) return true
-      // While it is shrunk, a violation must stay what it is.
+      // While it is shrunk, a violation must keep its claim.
       sought ??= broken
       return broken.kind !== sought.kind || broken.claim !== sought.claim
     } catch (error) {
-      // Smaller parameters may make no sense together; those asked for must.
+      // Smaller parameters may not fit together; the requested ones must.
       if (sought !== undefined) return true
       mistake = error
       return end()
@@ -182,14 +188,14 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
   }
 }
 
-/** Most changes of the thread that goes first. */
+/** Maximum number of changes of the preferred thread. */
 const MOST_CHANGES = 4
 
-/** The decisions of a run, one for each step; shrunk as a list of numbers is. */
+/** The decisions of a run, one for each step. Shrunk like a list of numbers. */
 class Decisions extends fc.Arbitrary<number[]> {
   private readonly list: fc.Arbitrary<number[]>
 
-  /** @param corpus - runs that came where none was before */
+  /** @param corpus - runs that reached new positions */
   constructor(
     private readonly schedule: Schedule,
     private readonly length: number,
@@ -255,7 +261,7 @@ class Shrinking extends fc.Arbitrary<number> {
   }
 }
 
-/** Shrinks no further once `ended` says so. */
+/** Stops shrinking when `ended` returns true. */
 class ShrinkingUntil<T> extends fc.Arbitrary<T> {
   constructor(
     private readonly arbitrary: fc.Arbitrary<T>,
@@ -277,7 +283,7 @@ class ShrinkingUntil<T> extends fc.Arbitrary<T> {
   }
 }
 
-/** The parameters that were asked for, shrinking towards the smallest; those set by name stay as they are. */
+/** The requested parameters, shrinking towards the minimum. Those set by name are not shrunk. */
 function parametersUpTo(scenario: Scenario, asked: Parameters, set: Parameters): fc.Arbitrary<Parameters> {
   const arbitraries: Record<string, fc.Arbitrary<number>> = {}
   for (const [name, { min }] of Object.entries(scenario.parameters))
@@ -285,7 +291,7 @@ function parametersUpTo(scenario: Scenario, asked: Parameters, set: Parameters):
   return fc.record(arbitraries)
 }
 
-/** Sees to it that runs end in time. */
+/** Enforces the time limit and interrupts. */
 class Watch {
   private readonly host: Host
   private readonly began: number
@@ -302,7 +308,7 @@ class Watch {
     return this.host.now() - this.began
   }
 
-  /** False once there should be no more runs. */
+  /** False if there should be no more runs. */
   async goOn(): Promise<boolean> {
     if (this.stopped !== undefined) return false
     const now = this.host.now()
@@ -317,7 +323,7 @@ class Watch {
   }
 }
 
-/** Walkers by parameters: each keeps its control states from run to run. */
+/** Walkers by parameters. Each keeps its control graph from run to run. */
 class Walkers {
   private readonly known = new Map<string, Walker>()
 
@@ -336,7 +342,7 @@ class Walkers {
     return walker
   }
 
-  /** Steps taken by all of them. */
+  /** Steps taken by all walkers. */
   get transitions(): number {
     let sum = 0
     for (const walker of this.known.values()) sum += walker.transitions
@@ -344,10 +350,12 @@ class Walkers {
   }
 }
 
-/** Sees each step of a walk; the last one may have broken a claim in the middle of its work. */
+/**
+ * Called for each step of a walk. The last step may have violated a claim before it was complete.
+ */
 type OnStep = (before: State, after: State, thread: number, choice: number, result: unknown) => void
 
-/** Walks through one model, a schedule at a time. */
+/** Walks through one model, one schedule at a time. */
 class Walker {
   transitions = 0
   private readonly system: TransitionSystem
@@ -380,7 +388,10 @@ class Walker {
     this.nextView = this.system.view(this.next)
   }
 
-  /** Runs `schedule` from the initial state until it ends, nothing can go on, or a claim is broken, which is returned. */
+  /**
+   * Runs `schedule` from the initial state until it ends, no thread can take a step, or a claim is
+   * violated. Returns the violation.
+   */
   walk(schedule: readonly number[], onStep?: OnStep): Broken | undefined {
     return inside(() => this.run(schedule, onStep))
   }
@@ -413,10 +424,10 @@ class Walker {
   }
 
   /**
-   * Takes the step that `decision` asks for from the current state to the next; where that cannot be taken, the first
-   * after it that can.
+   * Takes the step that `decision` selects from the current state to the next. If that step is
+   * blocked, takes the next one in order that is not.
    *
-   * @returns what the step returned, or {@link BLOCKED} if no thread can go on
+   * @returns the result of the step, or {@link BLOCKED} if no thread can take one
    */
   private move(decision: number): unknown {
     const { current, next, system, nextWorld } = this
@@ -447,7 +458,7 @@ class Walker {
     return BLOCKED
   }
 
-  /** Walks again and reports what is broken, with the trace of the steps. */
+  /** Walks again and reports the violation, with the trace. */
   report(schedule: readonly number[]): ViolationReport | undefined {
     const stepper = new Stepper(this.system)
     const steps: TraceStep[] = []
@@ -464,7 +475,10 @@ class Walker {
     return reportOf(about, broken, steps, { shortest: false })
   }
 
-  /** Grows whenever a walk has come where none was before: a position of a thread, a transition of a statechart, a witness. */
+  /**
+   * Increases whenever a walk reaches something new: a position of a thread, a transition of a
+   * statechart, a witness.
+   */
   seen(): number {
     const { control, taken } = this.system
     let sum = control.choices.length

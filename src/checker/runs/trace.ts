@@ -1,5 +1,5 @@
 /**
- * From a broken claim to a trace, and from a trace back to a run.
+ * Makes a trace from a violation, and replays traces.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { brokenBy, type State, type Telling, TransitionSystem } from '../explore
 import type { Injection } from '../options.js'
 import type { Trace, TraceStep, ViolationReport } from '../result.js'
 
-/** What a trace is of. */
+/** The subject of a trace. */
 export type TraceSubject = Pick<Trace, 'scenario' | 'parameters' | 'defects' | 'threads'>
 
-/** The report of a claim that `steps` break. */
+/** The report of a claim that `steps` violate. */
 export function reportOf(
   about: TraceSubject,
   broken: Broken,
@@ -39,7 +39,7 @@ export function reportOf(
   return { kind, clause, claim, detail, trace }
 }
 
-/** The steps of the run by which state `index` was first reached. */
+/** The steps of the shortest run to state `index`. */
 export function movesTo(exploration: Exploration, index: number): Move[] {
   const path: number[] = [index]
   for (let at = index; at !== 0; ) {
@@ -49,7 +49,7 @@ export function movesTo(exploration: Exploration, index: number): Move[] {
   return movesAlong(exploration, path.reverse())
 }
 
-/** The steps that lead from each of the states to the next. */
+/** The steps from each of the states to the next. */
 export function movesAlong(
   exploration: Pick<Exploration, 'system' | 'store'>,
   path: readonly number[],
@@ -63,10 +63,10 @@ export function movesAlong(
   return path.slice(1).map((index, i) => stepper.between(load(path[i]), load(index)))
 }
 
-/** A run told step by step. */
+/** The steps of a run, as traces show them. */
 export interface Told {
   readonly steps: readonly TraceStep[]
-  /** What its last step, or the state after it, breaks. */
+  /** The claim that its last step, or the state after it, violates. */
   readonly broken: Broken | undefined
 }
 
@@ -76,8 +76,9 @@ export function retell(system: TransitionSystem, moves: readonly Move[]): Told {
 }
 
 /**
- * What `run` makes of a run as it is: reductions rename what a reader wants to see as it is. Where a counter does not
- * reach that far, which only a run of states that stand for others can pass, as the checker stores it.
+ * The result of `run` without reductions, since renamed values are hard to read. If a counter
+ * overflows that way, which can happen in a run of representative states, the result with
+ * reductions.
  */
 export function asItIsOrNormalised<T>(run: (how: Telling) => T): T {
   try {
@@ -102,7 +103,7 @@ function tell(system: TransitionSystem, moves: readonly Move[], how: Telling): T
     try {
       result = stepper.take(state, thread, choice, next)
     } catch (error) {
-      // It may throw in the middle of its work: what it had changed until then is shown.
+      // The step may throw before it is complete. The trace shows what it had changed until then.
       if (!(error instanceof Violation) || i < moves.length - 1) throw error
       broken = brokenBy(error)
     }
@@ -132,17 +133,19 @@ export function judgeStep(
   }
 }
 
-/** The run up to and including the step that broke the claim, and what it breaks. */
+/** The run to the violation, including its step, and the violation. */
 export function breachingRun(exploration: Exploration): Told & { readonly broken: Broken } {
   const { breach, system } = exploration
   if (breach === undefined) throw new Error('no claim is broken')
   const moves = movesTo(exploration, breach.state)
   const told = retell(system, breach.step === undefined ? moves : [...moves, breach.step])
-  // A deadlock is a breach of nothing that is judged: there is nothing more to be said of it.
+  // No judge reports a deadlock, so the breach itself is the description.
   return { steps: told.steps, broken: told.broken?.clause === breach.clause ? told.broken : breach }
 }
 
-/** The shortest run to what stands in the way of a witness that no state shows, and what that is; undefined if nothing is known. */
+/**
+ * The shortest run to an obstacle to a witness, with its description; undefined if none is known.
+ */
 export function runInstead(
   exploration: Exploration,
   { instead }: Witness,
@@ -164,28 +167,30 @@ export function runInstead(
   return undefined
 }
 
-/** The state before and after each step of a replayed trace. */
+/** A step of a replayed trace, with the state after it. */
 export interface ReplayedStep {
   readonly step: TraceStep
-  /** Every cell that is not 0 after the step, in words. */
+  /** Every nonzero cell after the step, as text. */
   readonly state: readonly { readonly cell: string; readonly value: string }[]
 }
 
-/** A trace that was run again, and judged. */
+/** A trace that was replayed and judged. */
 export interface Judged {
-  /** The steps as they are now. */
+  /** The steps in the current version. */
   readonly steps: readonly ReplayedStep[]
-  /** What it breaks, which is what it was recorded to break. */
+  /** The violation, which is the recorded one. */
   readonly broken: Broken
 }
 
 /**
- * Runs a trace again, as far as it goes. Whether it breaks what it says is not looked at: {@link judgeTrace} does.
+ * Replays a trace as far as it goes. Does not check that it violates its claim: {@link judgeTrace}
+ * does.
  *
  * @param scenario - the scenario that it names
  * @param trace - as a check reported it
  * @param defects - the defects that it names
- * @throws SpecificationError if it does not replay: scenario or procedures have changed since it was recorded
+ * @throws SpecificationError if it does not replay: scenario or procedures have changed since it
+ * was recorded
  */
 export function replay(scenario: Scenario, trace: Trace, defects: readonly Injection[] = []): ReplayedStep[] {
   const system = systemOf(scenario, trace, defects)
@@ -193,13 +198,13 @@ export function replay(scenario: Scenario, trace: Trace, defects: readonly Injec
 }
 
 /**
- * Runs a trace again and judges it: it must take the steps that were recorded, break no claim before its end but those that it
- * says it goes past, and break there the claim that it names, in the way that it names.
+ * Replays a trace and judges it. It must take the recorded steps, violate no claim before its end
+ * but those in `past`, and violate the recorded claim there, in the recorded way.
  *
  * @param scenario - the scenario that it names
  * @param trace - as a check reported it
  * @param defects - the defects that it names
- * @throws SpecificationError `trace` that says what of it is not confirmed
+ * @throws SpecificationError `trace` with what was not confirmed
  */
 export function judgeTrace(scenario: Scenario, trace: Trace, defects: readonly Injection[] = []): Judged {
   if (trace.kind === 'witness')
@@ -211,7 +216,7 @@ export function judgeTrace(scenario: Scenario, trace: Trace, defects: readonly I
   const { clause, claim, kind } = trace
   if (trace.kind === 'progress') {
     if (broken !== undefined) throw refusal(`its last step breaks ${named(broken)}, not ${named(trace)}`)
-    // Numbers that only matter relative to each other come back only as the checker stores them.
+    // Values of which only the order matters recur only after the checker's reductions.
     const detail = new LoopJudge(system, trace).judge()
     return { steps, broken: { kind, clause, claim, detail } }
   }
@@ -233,7 +238,7 @@ function refusal(why: string): SpecificationError {
   return new SpecificationError('trace', why)
 }
 
-/** The system that a trace is of. */
+/** The transition system of a trace. */
 export function systemOf(
   scenario: Scenario,
   trace: Pick<Trace, 'parameters'>,
@@ -246,7 +251,10 @@ export function systemOf(
   )
 }
 
-/** Takes the steps of a trace, each of which must be the one that was recorded; answers what is broken at its end. */
+/**
+ * Takes the steps of a trace, each of which must be the recorded one. Returns the violation at its
+ * end.
+ */
 function retake(
   system: TransitionSystem,
   trace: Trace,
@@ -284,7 +292,7 @@ function retake(
     try {
       result = stepper.take(state, recorded.thread, recorded.choice, next)
     } catch (error) {
-      // It may throw in the middle of its work: what it had changed until then is shown.
+      // The step may throw before it is complete. The trace shows what it had changed until then.
       if (!(error instanceof Violation)) throw error
       broken = brokenBy(error)
     }
@@ -303,8 +311,8 @@ function retake(
 }
 
 /**
- * What `look` makes of each step of a trace: it is given the location of the thread that takes it, and the state before it.
- * The steps must be those of the trace: nothing is judged.
+ * Calls `look` for each step of a trace, with the location of its thread and the state before it,
+ * and returns the results. The steps must be those of the trace; nothing is judged.
  */
 export function alongTrace<T>(
   system: TransitionSystem,
@@ -321,7 +329,7 @@ export function alongTrace<T>(
       try {
         stepper.take(state, thread, choice, next)
       } catch (error) {
-        // The last step of a run may break a claim by throwing.
+        // The last step of a run may violate a claim by throwing.
         if (!(error instanceof Violation)) throw error
       }
       state = next
@@ -330,7 +338,7 @@ export function alongTrace<T>(
   })
 }
 
-/** The model without its claims of some clauses: a run that is known to break them goes on. */
+/** The model without its claims of some clauses, so that a run known to violate them continues. */
 function withoutClaims(model: Model, clauses: readonly string[]): Model {
   if (clauses.length === 0) return model
   const isKept = ({ clause }: { readonly clause: string }) => !clauses.includes(clause)
@@ -355,7 +363,7 @@ export function isStuck(system: TransitionSystem, state: State): boolean {
   return system.model.threads.every((_, thread) => !canMove(system, state, thread))
 }
 
-/** True if `thread` can take a step from `state`, whatever that breaks. */
+/** True if `thread` can take a step from `state`, even one that violates a claim. */
 function canMove(system: TransitionSystem, state: State, thread: number): boolean {
   const stepper = new Stepper(system)
   if (stepper.finished(state, thread)) return false
@@ -370,7 +378,7 @@ function canMove(system: TransitionSystem, state: State, thread: number): boolea
   return false
 }
 
-/** Judges the end of a trace that says that something lasts for ever. */
+/** Judges a trace of a progress claim: what is pending at its end must be pending for ever. */
 class LoopJudge {
   private readonly states: State[]
   private readonly claim: ProgressClaim
@@ -395,7 +403,11 @@ class LoopJudge {
     }
   }
 
-  /** What is seen. @throws SpecificationError if it does not last */
+  /**
+   * The description of the violation.
+   *
+   * @throws SpecificationError if the state is not pending for ever
+   */
   judge(): string {
     const { loopFrom } = this.trace
     return loopFrom === undefined ? this.judgeEnd() : this.judgeLoop(loopFrom)
