@@ -1,6 +1,6 @@
 /**
- * Writes the chapter of the reference on accesses that no lock keeps apart, from the accesses of all scenarios and the table of what
- * orders them. Run by `npm run docs`, compiled.
+ * Writes the chapter of the reference on accesses without a common lock, from the accesses of all
+ * scenarios and the table of what orders them. Run by `npm run docs`, compiled.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { scenarios } from '../spec/index.js'
 import { orders, unlockedFields } from '../spec/unlocked/index.js'
 import { againstFields, atomicity, type FieldAccesses, fieldAccesses } from '../src/checker/index.js'
 
-/** States of each scenario, which take nearly all of its steps. */
+/** Number of states explored in each scenario. They reach nearly all of its steps. */
 const STATES = 1500
 
 const INTRODUCTION = `---
@@ -27,12 +27,13 @@ title: Accesses without a common lock
 
 Source: the functions that each row names; Linux 6.1, later where said. Derived from the code.
 
-Steps are performed one after another here (decision 2): each sees all earlier ones. A kernel has barriers for that, or does without.
-This chapter lists every field that two threads access, one of which at least changes it, and one without the lock that the field
-declares; and what orders the two in the kernel. What the table calls by the same name in several drivers is one row (\`*\`). A pair
-is two steps of different threads, of which one writes: the step that holds no lock, and the step that it was recorded against. Most
-steps are seen on *either side*; those of one side only are under *without a lock* and *against*. The pairs were recorded in the
-first ${STATES} states of every scenario. A reordering that a missing barrier would permit is not explored: nothing is claimed of it.
+Steps of the model run one after another, and each sees all earlier ones (decision 2). The kernel needs barriers for that, or does
+not depend on it. This chapter lists every field that two threads access, where at least one access changes it and at least one is
+made without the lock that the field declares, with what orders the two accesses in the kernel. A row with \`*\` covers several
+drivers. A pair is two steps of different threads, of which one writes: the step without the lock, and the step that it was recorded
+against. Most steps occur on *either side*; those of one side only are under *without a lock* and *against*. The pairs were recorded
+in the first ${STATES} states of every scenario. The model does not explore reorderings that a missing barrier would permit, and
+claims nothing about them.
 `
 
 /** The fields that threads access without a common lock, in all scenarios. */
@@ -54,7 +55,7 @@ export function unlockedPage(accesses: readonly FieldAccesses[]): string {
       `<a id="order-${name}"></a>**${title}.** ${text}`,
       '',
     ]),
-    '| field | ordered by | where | what that is enough for | pairs |',
+    '| field | ordered by | where | why this suffices | pairs |',
     '| --- | --- | --- | --- | --- |',
     ...unlockedFields.map(({ field, by, where, why }) => {
       const fitting = accesses.filter(({ row }) => row === field)

@@ -1,361 +1,417 @@
 /**
- * Why steps may be one that the rule calls too large: which of their accesses commute, and why nobody can tell.
+ * Arguments why steps that the rule calls too large may be atomic: which of their accesses commute,
+ * and why no other thread can observe a state in between.
  *
  * @module
  */
 
-/** The arguments, by the names that {@link atomicSteps} uses. */
+/** The arguments, by the names used in {@link atomicSteps}. */
 export const atomicArguments = {
   'cpu-access': {
     title: 'An access of a CPU',
     text:
-      'TLB, page table and memory are one step. An instruction is not interrupted between translation and access; a flush ' +
-      'waits for the CPUs that it interrupts, and they answer between instructions. The device page table is another matter: ' +
-      'a device has accesses outstanding while entries change, and translates in one step and accesses in another (C3).',
+      'The step looks up the TLB, walks the page table and accesses memory. An instruction is not ' +
+      'interrupted between translation and access: a flush waits for the CPUs that it interrupts, ' +
+      'and they answer between instructions. A device is different. It has accesses outstanding ' +
+      'while entries change, so it translates in one step and accesses in another (C3).',
   },
   'device-access': {
     title: 'A translation or an access of a device',
     text:
-      'A device looks into its TLB and then into its page table, and notes what it found as an access under way. The TLB and ' +
-      'the access are its own; whoever flushes it waits for both at once. One that reads the entry before it changes, and ' +
-      'notes it afterwards, is waited for as one that did both before: the flush begins after the entry has changed. That it ' +
-      'also waits for a translation which has read the entry and has not been noted is what the invalidation of a device ' +
-      'promises (ATS: it completes after the translations that were requested before). An atomic access loads as it ' +
-      'translates: from then on it is under way, and nobody else is given the page to write before it has ended.',
+      'A device looks up its TLB, then its page table, and records the access as outstanding. No ' +
+      'other thread uses its TLB or its record; a flush waits for both. Suppose the device reads ' +
+      'the entry before it changes and records the access afterwards. The flush waits for it as if ' +
+      'both had come before, since it begins after the entry has changed. It also waits for a ' +
+      'translation that has read the entry and is not recorded yet: that is what the invalidation ' +
+      'of a device guarantees (an ATS invalidation completes after the translations requested ' +
+      'before it). An atomic access loads together with its translation. From then on it is ' +
+      'outstanding, and no other thread gets the page for writing before it has ended.',
   },
   'device-flush': {
     title: 'A flush of a device',
     text:
-      'The step is enabled when no access to the range is outstanding. The entries are gone by then, so that no new access ' +
-      'can translate, and the device answers when its TLB has forgotten the range and the accesses have ended.',
+      'The step is enabled when no access to the range is outstanding. The entries are cleared by ' +
+      'then, so no new access can translate. The device answers when its TLB has no entry of the ' +
+      'range and the accesses have ended.',
   },
   tlb: {
-    title: 'TLBs forget',
+    title: 'TLBs are flushed',
     text:
-      'A flush only removes translations, CPU by CPU and page by page. The entry has changed by then, so that neither the CPU ' +
-      'by itself nor a fault brings the old translation back; where the entry says the same as before (a table in the place ' +
-      'of a huge entry) it does no harm. An access through a translation that is still there does not look at the page table: ' +
-      'it may as well come before the step, as the page is still referenced. A CPU that is flushed before another is like one ' +
-      'that had no translation, of which scenarios have some.',
+      'A flush only removes translations, CPU by CPU and page by page. The entry has changed by ' +
+      'then, so neither the CPU nor a fault brings the old translation back. If the entry maps the ' +
+      'same page as before (a page table in place of a huge entry), an old translation does no ' +
+      'harm. An access through a translation that is still in a TLB does not read the page table; ' +
+      'it may as well come before the step, since the page is still referenced. A CPU that is ' +
+      'flushed earlier than another is like a CPU that had no translation, and scenarios have such ' +
+      'CPUs.',
   },
   entries: {
     title: 'Entries of one page table',
     text:
-      'The page-table lock is held, so that faults and other changes wait. A CPU, a walk or a device that reads an entry ' +
-      'without the lock reads one word: it reads it before or after the change. Where the kernel clears an entry and then ' +
-      'writes the new one, it may also read that there is none: then it faults, and the fault looks again under the lock; a ' +
-      'walk of a device is repeated, as the invalidation that the change is announced by is not over. Several entries that ' +
-      'one section takes away are as if all went when the last one does: who finds one gone waits, and who still has another ' +
-      'came before. Where a step changes an entry and what lies above it, or reads both, one of the two decides alone: an ' +
-      'empty table and no table read alike, and so do a huge entry and the table that takes its place. A huge page is one ' +
-      'entry in the kernel; here each of its parts has one, and all change together. An entry that moves is under the locks ' +
-      'of both places.',
+      'The page-table lock is held, so faults and other changes wait. A CPU, a walk or a device ' +
+      'that reads an entry without the lock reads one word, before or after the change. Where the ' +
+      'kernel clears an entry and then writes the new one, the reader may also find it empty. A CPU ' +
+      'then faults, and the fault reads the entry again under the lock; the walk of a device is ' +
+      'repeated, since the invalidation for this change has not ended. If one critical section ' +
+      'clears several entries, all may change when the last one does: a thread that finds one ' +
+      'cleared waits, and a thread that still finds another came before the step. If a step changes ' +
+      'or reads both an entry and the level above it, one of the two decides alone: an empty table ' +
+      'and no table read alike, and so do a huge entry and the table that replaces it. A huge page ' +
+      'has one entry in the kernel; the model has one for each part, and all change together. An ' +
+      'entry that moves is under the locks of both places.',
   },
   widening: {
     title: 'Several entries become present',
     text:
-      'The kernel writes them one after another. Who comes to one that is not there yet faults and waits for the page-table ' +
-      'lock, or waits for the end of the migration; a device faults, and its driver waits for its lock. A walk that does not ' +
-      'fault reports less than there will be, as it does where there is less. Nobody is told, since access only gets wider.',
+      'The kernel writes them one after another. A CPU that reaches one that is not written yet ' +
+      'faults and waits for the page-table lock, or for the end of the migration. A device faults, ' +
+      'and its driver waits for its lock. A walk that does not fault reports fewer pages than there ' +
+      'will be, as it may whenever some are missing. No notifier is called, since access only gets ' +
+      'wider.',
   },
   remapping: {
     title: 'Taking entries away for a split',
     text:
-      'The kernel puts migration entries in the place of the parts of the folio, splits it, and puts entries back, each time ' +
-      'under the page-table lock. Here the entries stay. Who faults in between waits, as it would for the lock; what comes ' +
-      'and goes is compared again before the folio is split. What is lost is a walk that does not fault and reports, after ' +
-      'the invalidation and before the entries are back, that there is nothing: it may do so of any page that migrates.',
+      'The kernel replaces the entries of the folio by migration entries, splits it, and restores ' +
+      'the entries, each time under the page-table lock. In the model the entries stay. A fault in ' +
+      'between waits, as it would for the lock, and the references of such faults are compared ' +
+      'again before the folio is split. One behaviour is lost: a walk that does not fault may find ' +
+      'nothing after the invalidation and before the entries are restored. It may find the same for ' +
+      'any page that migrates.',
   },
   unstable: {
     title: 'MMF_UNSTABLE',
     text:
-      'It is set once, before the OOM reaper takes the first entry, and never cleared. A fault looks at it under the ' +
-      'page-table lock under which the reaper takes entries: one that has not seen it comes before the reaper at that entry.',
+      'The flag is set once, before the OOM reaper clears the first entry, and is never cleared. A ' +
+      'fault tests it under the page-table lock that the reaper takes for each entry. A fault that ' +
+      'does not see it comes before the reaper at that entry.',
   },
   counts: {
     title: 'Reference and mapping counts',
     text:
-      'Each is one atomic word, and changes of them commute. Whoever compares them (migrate_vma_check_page, reclaim, reuse, ' +
-      'and who freezes them) first takes the entries away or looks at them under the page-table locks under which mappings ' +
-      'and their references change: it sees both counts before the step or both after it. Another address space only takes ' +
-      'from the counts what it has put there: as long as it has not, the comparison fails. A reference that is held for a ' +
-      'moment without an entry is one too many for it, before, within and after the step.',
+      'Each count is one atomic word, and changes of it commute. Code that compares the counts ' +
+      '(migrate_vma_check_page, reclaim, reuse, and code that freezes them) first clears the ' +
+      'entries, or reads them under the page-table locks under which mappings and their references ' +
+      'change. It sees both counts before the step or both after it. Another address space only ' +
+      'drops the references that it holds, and until then the comparison fails. A reference that is ' +
+      'held for a moment without an entry makes the comparison fail before, within and after the ' +
+      'step.',
   },
   'comparing-counts': {
     title: 'Counts are compared',
     text:
-      'The caller holds the folio lock. A mapping count of zero stays zero, since nobody maps a page that is locked and ' +
-      'behind migration or swap entries; one above zero may fall meanwhile, and who then walks the mappings finds less. ' +
-      'References come and go, by holders that have no entry. The comparison is with one of the values that the count takes ' +
-      'during the step.',
+      'The caller holds the folio lock. A mapping count of zero stays zero, since a page that is ' +
+      'locked and has only migration or swap entries is not mapped. A higher count may drop ' +
+      'meanwhile, and a later walk of the mappings finds fewer. References without an entry come ' +
+      'and go. The comparison uses one of the values that the count has during the step.',
   },
   'frozen-count': {
     title: 'A count is compared and frozen',
     text:
-      'The kernel compares the reference count and sets it to zero in one operation (folio_ref_freeze), and only if that ' +
-      'succeeds goes on: from then on nobody gets a reference, so that what the step does next is to a page that nobody has. ' +
-      'PG_dirty is looked at afterwards: who could still write to the page had a reference.',
+      'The kernel compares the reference count and sets it to zero in one operation ' +
+      '(folio_ref_freeze), and continues only if that succeeds. From then on no thread can take a ' +
+      'reference, so the rest of the step works on a page that no other thread can reach. PG_dirty ' +
+      'is tested afterwards: a thread that could still write to the page would hold a reference.',
   },
   'worth-a-try': {
     title: 'Whether a split is worth a try',
     text:
-      'Mappings and references are read one after another and may change at once: the answer is a guess. A wrong no leaves ' +
-      'the folio as it is, as a right one a moment later would; after a wrong yes the count is compared again, and frozen, ' +
-      'once the entries have been taken away (pages by themselves).',
+      'Mappings and references are read one after the other and may change at once, so the result ' +
+      'is a guess. After a wrong no the folio stays as it is, as it would after a right one a ' +
+      'moment later. After a wrong yes the count is compared again, and frozen, once the entries ' +
+      'have been cleared (pages by themselves).',
   },
   folio: {
     title: 'Which folio a page is part of',
     text:
-      'It changes when the folio is split, with the folio lock held and its count frozen, so that there is no reference that ' +
-      'is not accounted for; and when nobody has the page. Who looks at it holds a reference, the folio lock, or the ' +
-      'page-table lock under which the page is mapped, and each keeps the folio from being split meanwhile.',
+      'This changes when the folio is split, with the folio lock held and the count frozen, so that ' +
+      'no unexpected reference exists; and when the page is free. Code that reads it holds a ' +
+      'reference, the folio lock, or the page-table lock of an entry that maps the page. Each ' +
+      'prevents the split meanwhile.',
   },
   flags: {
-    title: 'Flags of a page beside an entry',
+    title: 'Flags of a page and its entry',
     text:
-      'PageAnonExclusive changes with an entry that maps the page, under its page-table lock; a page that is exclusive has ' +
-      'one mapping. PG_dirty is only set, by whoever takes an entry away, gets a slot for the page or has a device that wrote ' +
-      'to it; it is cleared under the folio lock, when the entries are gone, or together with theirs (MADV_FREE). Whoever looks at ' +
-      'them otherwise holds the folio lock and has taken the entries away.',
+      'PageAnonExclusive changes together with an entry that maps the page, under its page-table ' +
+      'lock; an exclusive page has one mapping. PG_dirty is only set: when an entry is cleared, ' +
+      'when the page gets a swap slot, or after a device has written to it. It is cleared under the ' +
+      'folio lock when the entries are gone, or together with their dirty bits (MADV_FREE). Other ' +
+      'code that tests these flags holds the folio lock and has cleared the entries.',
   },
   charging: {
     title: 'The charge of a page',
     text:
-      'The memory cgroup has one counter, which is compared and changed in one operation. What a page is charged for is noted ' +
-      'in a page that nobody else can reach yet, or moves to one with the data: the counter stays.',
+      'The memory cgroup has one counter, which is compared and changed in one operation. The ' +
+      'charge is recorded in a page that no other thread can reach yet, or it moves to a page ' +
+      'together with the data, and then the counter does not change.',
   },
   'unlock-and-put': {
     title: 'Unlocking and putting a page',
     text:
-      'This is an assumption, and not commutation: a thread that gets the folio lock between the two finds one reference too ' +
-      'many, and leaves the page where it is. Taken apart, as the kernel has them, two faults on one device page can do this ' +
-      'to each other for ever, and C48 fails: that is H27 (docs/findings/H27.md). So that all else can be checked, it is ' +
-      'assumed that who lets go of a device page puts it before another thread has the lock and counts. References that are ' +
-      'held for longer are in the scenarios: by faults, by reclaim, by whoever looks at a page in passing. Everywhere else ' +
-      'the two are two steps (folio_unlock, folio_put).',
+      'This is an assumption; the two do not commute. A thread that gets the folio lock in between ' +
+      'finds one reference too many, and leaves the page where it is. With two steps, as in the ' +
+      'kernel, two faults on one device page can do this to each other for ever, and C48 fails: H27 ' +
+      '(docs/findings/H27.md). To check everything else, the model assumes that a thread which ' +
+      'unlocks a device page also puts it before another thread gets the lock and compares the ' +
+      'count. References that are held for longer are in the scenarios: by faults, by reclaim, and ' +
+      'by speculative lookups. Everywhere else unlock and put are two steps (folio_unlock, ' +
+      'folio_put).',
   },
   'lock-and-hold': {
     title: 'Locking and holding a page',
     text:
-      'The lock is tried first and the reference taken afterwards, as in the kernel: under the page-table lock, by the entry ' +
-      'that maps the page, or of a page that the page cache has a reference to. It cannot become free between the two. Who ' +
-      'sees the one without the other is another thread that tries the lock, and does not get it, or that compares counts, ' +
+      'As in the kernel the lock is tried first, and the reference taken afterwards: under the ' +
+      'page-table lock, through the entry that maps the page, or for a page to which the page cache ' +
+      'holds a reference. The page cannot become free in between. Another thread can observe the ' +
+      'one without the other only if it tries the lock, which fails, or if it compares counts, ' +
       'which needs the lock.',
   },
   'holding-before-trying': {
     title: 'Holding a page and trying its lock',
     text:
-      'Where the lock is had this is as good as locking first: who compares counts needs the lock. Where somebody else has it ' +
-      'the kernel has taken a reference by then, puts it when the try fails, and whoever has the lock finds one too many ' +
-      'meanwhile. In migrate_vma_collect that is so: the page is put in a step after the one that has tried. In ' +
-      'migrate_device_range it is an assumption that a failed try leaves nothing: taken apart, an eviction that is repeated ' +
-      'and a fault keep each other from migrating the page, and C48 fails, which is H28 (docs/findings/H28.md). Reclaim that ' +
-      'holds a page whose lock it does not get is in the scenarios (shrink_folio_list (keep)), and so is whoever looks at a ' +
-      'page in passing.',
+      'If the trylock succeeds, this is equivalent to locking first, since code that compares ' +
+      'counts needs the lock. If another thread holds the lock, the kernel has taken a reference by ' +
+      'then and puts it after the trylock has failed; meanwhile the holder finds one reference too ' +
+      'many. migrate_vma_collect is modelled like this: the page is put in a step after the one ' +
+      'that tries. For migrate_device_range the model assumes that a failed trylock leaves no ' +
+      'reference. With two steps, a repeated eviction and a fault keep each other from migrating ' +
+      'the page, and C48 fails: H28 (docs/findings/H28.md). Reclaim that holds a page whose lock it ' +
+      'does not get is in the scenarios (shrink_folio_list (keep)), and so are speculative ' +
+      'references.',
   },
   'momentary-lock': {
     title: 'A folio lock that is tried and dropped',
     text:
-      'The kernel tries the lock, does what the step does, and unlocks (swap cache, reuse, exclusive entries in fork, mapping ' +
-      'what is cached); here the step looks whether the lock is free. Who tries it meanwhile fails, as it does whenever ' +
-      'somebody has the page, and gives up or tries again; who waits for it waits on. Such failures are lost here, and those ' +
-      'by a lock that is held for longer are not.',
+      'The kernel tries the lock, does what the step does, and unlocks (swap cache, reuse, ' +
+      'exclusive entries in fork, mapping cached pages). In the model the step tests whether the ' +
+      'lock is free. A concurrent trylock fails, as it does whenever the page is locked, and its ' +
+      'caller gives up or tries again; a thread that waits for the lock waits on. The model loses ' +
+      'these failures, but not those caused by a lock that is held for longer.',
   },
   copying: {
     title: 'Copying a page',
     text:
-      'The source is locked and behind migration or swap entries, or write-protected with its entry looked at again before ' +
-      'the copy is mapped; nobody writes to it. The data of a page is one word here: where somebody may still write (a page ' +
-      'of a file, a device that has a reference) the copy is what was there at one moment, and who wrote later says that the ' +
-      'page is dirty. The destination is new: nobody reaches it before it is mapped.',
+      'The source is locked and has only migration or swap entries, or it is write-protected and ' +
+      'its entry is checked again before the copy is mapped; nothing writes to it. In the model the ' +
+      'data of a page is one word. If something may still write (to a file page, or by a device ' +
+      'that holds a reference), the copy is the data at one moment, and a later writer marks the ' +
+      'page dirty. The destination is new, and cannot be reached before it is mapped.',
   },
   merging: {
     title: 'Merging pages',
     text:
-      'Contents are compared twice. While ksmd searches they may change: a wrong yes is found out by the second comparison, and ' +
-      'a wrong no costs a merge. The second is of a page whose entry is write-protected, under its lock, with a merged page, ' +
-      'which nobody may write: neither changes. That a page is merged is written in its mapping: get_ksm_page reads that, ' +
-      'takes a reference unless there is none, and reads it again, so that what it has is the merged page, as in one step.',
+      'Contents are compared twice. While ksmd searches, the contents may change: the second ' +
+      'comparison detects a wrong match, and a missed match only costs a merge. The second ' +
+      'comparison is between a page whose entry is write-protected, under its lock, and a merged ' +
+      'page, which cannot be written: neither changes. PAGE_MAPPING_KSM in the mapping marks a ' +
+      'merged page. get_ksm_page reads it, takes a reference unless the count is zero, and reads it ' +
+      'again, so that it returns the merged page as if in one step.',
   },
   allocating: {
     title: 'Allocating pages',
     text:
-      'Pages come off a free list under a lock that is not modelled, since nobody holds it over several steps: that of the ' +
-      'zone, or of the driver. What is set in a page before it is handed out nobody sees: it has no entry, and who takes a ' +
-      'reference in passing looks at the count alone. Its lock is free, and nobody waits for it.',
+      'Pages are taken off a free list under the lock of the zone or of the driver. That lock is ' +
+      'not modelled, since it is never held over several steps. Fields that are set in a page ' +
+      'before it is handed out cannot be observed: the page has no entry, and a speculative ' +
+      'reference only reads the count. Its lock is free and has no waiters.',
   },
   swap: {
     title: 'Slots and the swap cache',
     text:
-      'The count of a slot, what is in it, and which page is in the swap cache for it change under the locks of the swap area and ' +
-      'of the cache, which are not modelled, and under the folio lock or the page-table lock of an entry that names the ' +
-      'slot. Who finds a page in the cache waits for its folio lock, and looks again.',
+      'The count of a slot, its contents, and the page in the swap cache for it change under the ' +
+      'locks of the swap area and of the cache, which are not modelled, and under the folio lock or ' +
+      'the page-table lock of an entry that refers to the slot. A thread that finds a page in the ' +
+      'cache waits for its folio lock, and checks it again.',
   },
   'page-cache': {
     title: 'The page cache',
     text:
-      'A page is put into the cache or taken out under the lock of i_pages, which is not modelled. It is found without it: a ' +
-      'reference is taken unless there is none, and the lookup repeated if the cache has something else by then. One that is ' +
-      'found is locked before it is used, and looked at again; one that is put in is new. Who waits for the lock holds a ' +
-      'reference in the kernel, and none here: pages of files are not migrated to devices, so that whoever counts it leaves ' +
-      'the page anyway.',
+      'A page is added to the cache or removed under the lock of i_pages, which is not modelled. It ' +
+      'is looked up without the lock: a reference is taken unless the count is zero, and the lookup ' +
+      'is repeated if the cache has another page by then. A page that is found is locked and ' +
+      'checked again before it is used; a page that is added is new. In the kernel a thread that ' +
+      'waits for the lock holds a reference, and in the model it does not: file pages are not ' +
+      'migrated to devices, so code that compares the count leaves the page in any case.',
   },
   areas: {
-    title: 'Areas',
+    title: 'VMAs',
     text:
-      'Areas change under the mmap lock for writing. Who looks at one without it (a walk over all mappings, the rmap, a ' +
-      'claim) has in the kernel the lock of the anon_vma or of the file, which is not modelled: it finds the area before or ' +
-      'after the change, and looks at the entry again under the page-table lock. The flags of an area change before its ' +
-      'entries do, so that an entry which is made by the old flags is changed afterwards. An area that is made is not linked ' +
-      'before it is complete, and its anon_vma is set under the page-table lock once.',
+      'VMAs change under the mmap lock for writing. Code that reads one without it (an rmap walk, a ' +
+      'claim) holds the lock of the anon_vma or of the file in the kernel, which is not modelled. ' +
+      'It finds the VMA before or after the change, and checks the entry again under the page-table ' +
+      'lock. The flags of a VMA change before its entries do, so that an entry made with the old ' +
+      'flags is changed afterwards. A new VMA is complete before it is linked, and its anon_vma is ' +
+      'set once, under the page-table lock.',
   },
   'rmap-walk': {
     title: 'Where a page may be mapped',
     text:
-      'The walk chooses the next place to look at. What it reads without locks decides nothing: the entry is looked at again ' +
-      'under the page-table lock, and the walk begins again if the mapping has moved meanwhile. It does not miss an entry ' +
-      'that is being moved: in the kernel the order of the areas, or the lock of the rmap, sees to that.',
+      'The walk chooses the next place to check. What it reads without locks decides nothing: the ' +
+      'entry is checked again under the page-table lock, and the walk starts over if the mapping ' +
+      'has moved meanwhile. It does not miss an entry that is being moved: in the kernel the order ' +
+      'of the VMAs, or the rmap lock, ensures that.',
   },
   'free-list': {
     title: 'The free list of a driver',
     text:
-      'The driver has a lock of its own for the list and for whether memory is still given out. It is not modelled, since ' +
-      'nobody holds it over several steps; each step that touches the list is one section under it.',
+      'The driver has a lock for the list and for the flag that stops allocation. It is not ' +
+      'modelled, since it is never held over several steps; each step that uses the list is one ' +
+      'critical section under it.',
   },
   'lost-device': {
     title: 'A device is lost',
     text:
-      'The device is gone at one instant, and what was in its memory with it: no CPU could map that memory, and its own accesses ' +
-      'end. What the driver notes of it is under its own lock.',
+      'The device is gone at one instant, together with the contents of its memory. No CPU could ' +
+      'map that memory, and the accesses of the device end. The driver records the loss under its ' +
+      'own lock.',
   },
   'work-item': {
     title: 'A work item',
     text:
-      'Whether it is queued, which worker runs it, how often it is disabled and who waits for it change under the lock of the ' +
-      'pool, which is not modelled, since nobody holds it over several steps.',
+      'Whether it is queued, which worker runs it, its disable count and its waiters change under ' +
+      'the lock of the pool. That lock is not modelled, since it is never held over several steps.',
   },
   'child-region': {
     title: 'A child region of mlx5',
     text:
-      'Whether a child is allocated is looked at by the model alone, to find uses of one that is freed. One that is being made ' +
-      'is known to nobody else. One that is on an array is freed after it was taken off under the lock that is held here; one ' +
-      'that has pages mapped is freed after they were unmapped under the mutex that is held here. Its use count is one atomic ' +
-      'word. The list of those to destroy stands for work items, of which the kernel has one in each child: to queue one, or to ' +
-      'begin it, is one word.',
+      'Only the model reads whether a child is allocated, to find uses after free. No other thread ' +
+      'can reach a child that is being created. A child in an xarray is freed after it was erased ' +
+      'under the lock that is held here; a child with mapped pages is freed after they were ' +
+      'unmapped under the mutex that is held here. Its use count is one atomic word. The list of ' +
+      'children to destroy represents work items, of which the kernel has one in each child: ' +
+      'queuing one and starting it each change one word.',
   },
   gpusvm: {
     title: 'A range of drm_gpusvm',
     text:
-      'Whoever changes the range, or its entries, holds the notifier lock or the lock of the driver in the modes that are ' +
-      'declared. Who looks at its flags without the notifier lock only finds out whether a fault has something to do: before ' +
-      'entries are written they are looked at again under it, and after a wrong no the device faults again. Its count is one ' +
-      'atomic word, and as long as it is on the list it has a reference.',
+      'Code that changes the range or its entries holds the notifier lock or the lock of the driver ' +
+      'in the declared modes. Code that reads its flags without the notifier lock only decides ' +
+      'whether a fault has work to do. The flags are checked again under the lock before entries ' +
+      'are written, and after a wrong no the device faults again. The count of the range is one ' +
+      'atomic word, and a range on the list has a reference.',
   },
   amdkfd: {
     title: 'A range of amdkfd, and the faults of its GPU',
     text:
-      'Whoever changes a range, its children or its entries holds prange->lock; ranges come and go under svms->lock as well. Whether one ' +
-      'is allocated is looked at by the model alone. A fault reads where a range begins and ends without prange->lock to choose what it ' +
-      'walks, and looks at the children under it before entries are written. That stale faults are drained is a counter in the ' +
-      'kernel, which is set to 0 by a comparison with what it was before the wait: while it is not, faults are dropped, so that to wait ' +
-      'and to set it is one. A fault is in the interrupt ring, and has a reference to the process, before anything of it is looked at.',
+      'Code that changes a range, its children or its entries holds prange->lock; ranges are added ' +
+      'and removed under svms->lock as well. Only the model reads whether a range is allocated. A ' +
+      'fault reads the bounds of a range without prange->lock to choose what it walks, and checks ' +
+      'the children under the lock before entries are written. The kernel counts drains of stale ' +
+      'faults in a counter, which is set to 0 by a comparison with its value before the wait. ' +
+      'Faults are dropped while it is not 0, so waiting and setting it may be one step. A fault is ' +
+      'in the interrupt ring, with a reference to the process, before any of its fields is read.',
   },
   teardown: {
     title: 'A driver’s object is freed',
     text:
-      'The device has been stopped, the notifier removed, the work item disabled or the region of its memory given up, and ' +
-      'each of them waits for whoever has found the object: nobody else has it any more.',
+      'The device has been stopped, the notifier removed, the work item disabled or the memory ' +
+      'region removed. Each of these waits for the threads that have found the object, so no other ' +
+      'thread can reach it any more.',
   },
   region: {
     title: 'A region of device memory',
     text:
-      'A region is complete before anybody is told of it. percpu_ref_kill switches the count and its state at once; who puts a ' +
-      'reference looks at what the count has come to, and no longer at the state. The last one completes what is waited for ' +
-      'before anybody else can come.',
+      'A region is complete before it becomes known. percpu_ref_kill changes the count and its ' +
+      'state at once; code that puts a reference then tests the count, and no longer the state. The ' +
+      'last put completes the completion, and no new reference can follow.',
   },
   notifier: {
-    title: 'An interval notifier comes and goes',
-    text: 'Before it is inserted nobody else has the driver’s object. The step holds the lock of the subscriptions.',
+    title: 'An interval notifier is inserted or removed',
+    text:
+      'Before it is inserted no other thread can reach the driver’s object. The step holds the lock ' +
+      'of the subscriptions.',
   },
   users: {
     title: 'Users of an address space',
-    text: 'The caller keeps the count of users from coming to zero, or is told that it is zero, which it stays.',
+    text: 'The caller keeps the count of users above zero, or finds it zero, and then it stays zero.',
   },
   'set-seq': {
     title: 'Recording the sequence and removing entries',
     text:
-      'The callback holds the driver’s update lock, and so does everybody who changes the device page table or compares the ' +
-      'sequence reliably. Who reads without the lock (mmu_interval_check_retry, the device) reads one of these words, and ' +
-      'before the flush a device may use an entry that was there. Entries are only removed: a device that still finds one is ' +
-      'waited for. Whether the thread itself holds another lock does not change meanwhile.',
+      'The callback holds the driver’s update lock, and so does all code that changes the device ' +
+      'page table or makes the decisive comparison of the sequence. Code that reads without the ' +
+      'lock (mmu_interval_check_retry, the device) reads one of these words, and before the flush a ' +
+      'device may still use an old entry. Entries are only removed: the flush waits for a device ' +
+      'that still finds one. Whether the thread itself holds another lock does not change ' +
+      'meanwhile.',
   },
   waiting: {
-    title: 'Looking and falling asleep',
+    title: 'Testing a condition and falling asleep',
     text:
-      'wait_event queues the thread before it looks, so that a wake-up between the two is not lost: to look and then to queue ' +
-      'in one step is the same. The condition is looked at again after each wake-up. Who changes it and wakes does so under the ' +
-      'same lock, or wakes afterwards.',
+      'wait_event queues the thread before it tests the condition, so that no wake-up in between is ' +
+      'lost: testing and then queuing in one step is equivalent. The condition is tested again ' +
+      'after each wake-up. Code that changes it wakes the queue under the same lock, or afterwards.',
   },
   'waiting-for-a-page': {
     title: 'Waiting for a folio lock',
     text:
-      'The step is enabled when the lock is free or the entry has changed, and takes neither: whatever it has seen may be ' +
-      'otherwise at once. The fault is tried again, and so is the eviction. A page that an eviction has found free stays ' +
-      'free, since nothing is allocated from there any more.',
+      'The step is enabled when the lock is free or the entry has changed. It takes neither lock ' +
+      'nor reference, so what it has seen may change at once. The fault is tried again, and so is ' +
+      'the eviction. A page that an eviction has found free stays free, since allocation has ' +
+      'stopped there.',
   },
   lru: {
     title: 'LRU lists',
     text:
-      'A batch belongs to one CPU, which is not interrupted as it empties it. Who finds a page still in a batch has all of ' +
-      'them emptied, and tries again, or leaves it. A page is taken off its list by an atomic test-and-clear of its flag, by ' +
-      'somebody who holds a reference or takes one under the lock of the list.',
+      'A batch belongs to one CPU, which is not interrupted while it drains it. Code that finds a ' +
+      'page still in a batch drains all batches and tries again, or leaves the page. A page is ' +
+      'isolated from its list by an atomic test-and-clear of PG_lru, by a thread that holds a ' +
+      'reference or takes one under the lock of the list.',
   },
   'busy-cpu': {
     title: 'A CPU that a thread keeps',
     text:
-      'Whether a thread keeps its CPU is no word of the kernel: it says that what is queued for the CPU has to wait. Only ' +
-      'lru_add_drain_all looks at it, and only waits; what it does then, to the batch of that CPU, commutes with the step ' +
-      'that lets go of the CPU.',
+      'Whether a thread keeps its CPU is not a field of the kernel. It means that work queued on ' +
+      'that CPU has to wait. Only lru_add_drain_all reads it, and only to wait; what it then does ' +
+      'to the batch of that CPU commutes with the step that gives up the CPU.',
   },
   'own-record': {
-    title: 'A record that others look at',
+    title: 'A record that other threads read',
     text:
-      'The record is lent to one thread at a time, by a flag or a list that is guarded: until it is, and from then on until ' +
-      'it is given back, nobody else changes it, and who only looks at it finds it whole.',
+      'The record is lent to one thread at a time, by a flag or a list that is guarded. Until it is ' +
+      'lent, and until it is returned, no other thread changes it, and a thread that reads it finds ' +
+      'it consistent.',
   },
   'sticky-flags': {
     title: 'Flags that a walk stores back',
     text:
-      'This is an assumption: the kernel loads the sticky flags of an entry, and stores them back with the result, while the ' +
-      'callback of the driver may clear them. Taken apart that is H20 (docs/findings/H20.md). The entry of the page table is ' +
-      'read once.',
+      'This is an assumption: the kernel loads the sticky flags of an entry and stores them back ' +
+      'with the result, and the driver’s callback may clear them in between. With two steps this is ' +
+      'H20 (docs/findings/H20.md). The page-table entry is read once.',
   },
   'fault-handlers': {
     title: 'Finding a mirror and counting its handler',
-    text: 'The driver looks the mirror up and counts the handler under the lock of its list, which is not modelled.',
+    text:
+      'The driver looks the mirror up and counts the handler under the lock of its list, which is ' +
+      'not modelled.',
   },
   'struct-hmm': {
     title: 'struct hmm of older kernels',
     text:
-      'hmm->lock, mirrors_sem and the lock of mmu_notifiers are held over what such a step does: ranges on the list, the list ' +
-      'itself, the count of the structure. A range that is not on the list is its thread’s own.',
+      'hmm->lock, mirrors_sem and the lock of mmu_notifiers are held for the fields that such a ' +
+      'step changes: the ranges on the list, the list itself, the count of the structure. A range ' +
+      'that is not on the list is used by one thread only.',
   },
   srcu: {
     title: 'Readers under SRCU',
     text:
-      'A reader is counted before it looks at the list; one that finds nothing there holds nothing, and whoever waits for it ' +
-      'waits in vain. call_srcu comes when the record is off the list: readers that come in between do not have it. The last ' +
-      'one to leave that may have found it frees it.',
+      'A reader is counted before it reads the list. A reader that finds the list empty holds ' +
+      'nothing, and a grace period that waits for it only takes longer. call_srcu comes after the ' +
+      'record was removed from the list, so readers that start later cannot find it. The last ' +
+      'reader to leave that may have found it frees it.',
   },
   'hmm-devmem': {
     title: 'hmm_devmem of older kernels',
     text:
-      'One thread adds and removes the region. The count is killed, exited and freed by it in turn; the completion is what it ' +
-      'waits for between, and who puts the last reference completes it and does not come back.',
+      'One thread adds and removes the region. It kills, exits and frees the counter in order, and ' +
+      'waits for the completion in between. The thread that drops the last reference completes it ' +
+      'and does not use the region again.',
   },
   sample: {
     title: 'The protocol in small',
-    text: 'The scenario retry-protocol has the sequence and nothing else: the two numbers are read under a lock that it leaves out.',
+    text:
+      'The scenario retry-protocol has only the sequence. Its two numbers are read under a lock ' +
+      'that the scenario omits.',
   },
 } as const satisfies Readonly<Record<string, { readonly title: string; readonly text: string }>>
 

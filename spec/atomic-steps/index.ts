@@ -1,6 +1,6 @@
 /**
- * The steps that are too large by the rule, each with the arguments that it may be one all the same. The table of
- * `docs/decisions/0001-atomic-steps.md` is written from here.
+ * The steps that the rule calls too large, each with the arguments why it may be atomic. The table of
+ * `docs/decisions/0001-atomic-steps.md` is generated from here.
  *
  * @module
  */
@@ -12,5 +12,5 @@ import type { AtomicStep } from './row.js'
 export { type AtomicArgument, atomicArguments } from './arguments.js'
 export type { AtomicStep } from './row.js'
 
-/** The steps, by subject, in the order of their names. */
+/** The steps, grouped by subject. */
 export const atomicSteps: readonly AtomicStep[] = [...deviceSteps, ...memorySteps, ...migrationSteps]

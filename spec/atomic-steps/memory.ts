@@ -1,11 +1,11 @@
 /**
- * Large steps of memory management: faults, copies, zaps, areas, files, swap.
+ * Large steps of memory management: faults, copies, zaps, VMAs, files, swap.
  *
  * @module
  */
 import { type AtomicStep, row } from './row.js'
 
-/** Large steps of memory management: faults, copies, zaps, areas, files, swap. */
+/** Large steps of memory management: faults, copies, zaps, VMAs, files, swap. */
 export const memorySteps: readonly AtomicStep[] = [
   row(
     '__do_fault',

@@ -6,7 +6,7 @@
 import type { ListedStep } from '../../src/checker/index.js'
 import type { AtomicArgument } from './arguments.js'
 
-/** A step, what it accesses, and why it may be one. */
+/** A step, its accesses, and the arguments why it may be atomic. */
 export interface AtomicStep extends ListedStep {
   readonly because: readonly AtomicArgument[]
 }
@@ -14,8 +14,8 @@ export interface AtomicStep extends ListedStep {
 /**
  * Lists a step.
  *
- * @param accesses - as {@link ListedStep.accesses}, with a space between two
- * @param because - the arguments that are needed for it
+ * @param accesses - as {@link ListedStep.accesses}, separated by spaces
+ * @param because - the arguments that it needs
  */
 export function row(
   procedure: string,

@@ -1,10 +1,10 @@
 /**
- * What a row of the history says: a public bug, what kind of bug it was, and what catches it here.
+ * The form of the history: a public bug, its kind, and the defects that reproduce it here.
  *
  * @module
  */
 
-/** Where a bug was. */
+/** Subsystem of a bug. */
 export type Subsystem =
   | 'mm/hmm and its callers'
   | 'mm/migrate_device and device pages'
@@ -19,30 +19,33 @@ export type Subsystem =
   | 'amdkfd svm'
   | 'nouveau svm and dmem'
 
-/** What kind of bug it was. */
+/** Kind of a bug. */
 export type BugKind =
-  /** An order, a lock, a comparison, a flush or a wait that another thread or the kernel relies on. */
+  /** An order, a lock, a comparison, a flush or a wait that other code relies on. */
   | 'protocol'
   /** An object that is freed too early or twice, or a reference that is never dropped. */
   | 'lifetime'
-  /** What a call leaves behind that has failed. */
+  /** State that a failed call leaves behind. */
   | 'error path'
   /** A size, an index, a mask, or an encoding. */
   | 'arithmetic'
   /** Anything else. */
   | 'other'
 
-/** How the fix can be found. At least one is given. */
+/** References to the fix. At least one is given. */
 export interface BugSource {
   /** The commit in the kernel's main tree: the first twelve digits of its hash. */
   readonly commit?: string
-  /** A commit in a stable tree, where the main tree's is not known here. */
+  /** A commit in a stable tree, if that of the main tree is not known here. */
   readonly stable?: string
   /** The CVE. */
   readonly cve?: string
-  /** The Message-ID of a patch, where no commit of it is known here. */
+  /** The Message-ID of a patch, if no commit of it is known here. */
   readonly mail?: string
-  /** A function, where two releases differ and no commit is known here: `file: function (releases)`. */
+  /**
+   * A function that differs between two releases, if no commit is known here: `file: function
+   * (releases)`.
+   */
   readonly text?: string
 }
 
@@ -55,15 +58,18 @@ export interface HistoricBug {
   /** What was wrong, in one sentence. */
   readonly what: string
   readonly kind: BugKind
-  /** Names of the defects of this project that are the bug in its own form: in its function, or in the driver written after it. */
+  /**
+   * Defects of this project that reproduce the bug in its own function, or in the driver written
+   * after it.
+   */
   readonly defects?: readonly string[]
-  /** Names of defects that are the same mistake in the reference or in another driver. */
+  /** Defects with the same mistake in the reference or in another driver. */
   readonly alike?: readonly string[]
-  /** Why the model cannot say it, where no defect does. */
+  /** Why the model cannot express it, if no defect does. */
   readonly notSaid?: string
 }
 
-/** What names the bug: no two have the same. */
+/** A unique name of the bug. */
 export function nameOf({ source: { commit, cve, stable, mail, text } }: HistoricBug): string {
   return commit ?? cve ?? stable ?? mail ?? text ?? ''
 }

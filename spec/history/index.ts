@@ -1,5 +1,5 @@
 /**
- * Public bugs that were fixed since 2023, and what catches each here.
+ * Public bugs fixed since 2023, with the defects that reproduce them.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { odpBugs } from './odp.js'
 
 export { type BugKind, type BugSource, type HistoricBug, nameOf, type Subsystem } from './bug.js'
 
-/** Every row. */
+/** All rows. */
 export const historicBugs: readonly HistoricBug[] = [
   ...mmBugs,
   ...gpusvmBugs,

@@ -8,13 +8,13 @@ import type { HistoricBug } from './bug.js'
 const HUGETLB = 'pages of hugetlb are not made exclusive in the model'
 const MEMORY_POLICY = 'memory policies are not modelled, nor migration between nodes'
 
-/** Bugs of mm/hmm.c, mm/migrate_device.c, and of what calls them. */
+/** Bugs of mm/hmm.c, mm/migrate_device.c, and their callers. */
 export const mmBugs: readonly HistoricBug[] = [
   {
     subsystem: 'mm/hmm and its callers',
     year: 2023,
     source: { commit: '7c7b962938dd' },
-    what: "A fault on a device-exclusive entry locks a page to which it holds no reference, and which may be another's by then.",
+    what: 'A fault on a device-exclusive entry locks a page to which it holds no reference, and which may have been reused by then.',
     kind: 'protocol',
     defects: ['D9'],
   },
@@ -38,7 +38,7 @@ export const mmBugs: readonly HistoricBug[] = [
     subsystem: 'mm/hmm and its callers',
     year: 2025,
     source: { commit: 'bc3fe6805cf0' },
-    what: 'A folio of hugetlb that gets as far is made exclusive, by code that is not prepared for it.',
+    what: 'A hugetlb folio that reaches this code is made exclusive, although the code cannot handle it.',
     kind: 'other',
     notSaid: HUGETLB,
   },

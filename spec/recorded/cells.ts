@@ -1,6 +1,6 @@
 /**
- * The recorded driver against every operation that the recordings know: small worlds in which two or three threads perform
- * one operation each on one page.
+ * Scenarios for the recorded driver with every operation of the recordings: two or three threads
+ * perform one operation each on one page.
  *
  * @module
  */
@@ -9,22 +9,25 @@ import type { Override, Scenario } from '../../src/world/index.js'
 import { type InitialPage, type MirrorScenario, mirrorModel } from '../mirror/scenarios/mirror-world.js'
 import { type Operation, type OperationName, operations } from './operations.js'
 
-/** How the page is at the beginning. */
+/** The initial state of the page. */
 interface PageBeginning {
-  /** What it is like. */
+  /** Description of the state. */
   readonly summary: string
   readonly page: InitialPage
-  /** Index of the file through which it was brought to the device (default 0). */
+  /** Index of the file through which it was migrated to the device (default 0). */
   readonly filledBy?: number
-  /** True if a page comes before it that the device maps: the process's operations are on that one. */
+  /**
+   * True if another page, which the device maps, comes before it. Operations of the process are on
+   * that page.
+   */
   readonly hasNeighbour?: boolean
-  /** True if the process has forked, and the child shares the page. */
+  /** True if the process has forked and shares the page with the child. */
   readonly forked?: boolean
   /** True if no page of system memory is free. */
   readonly short?: boolean
 }
 
-/** The beginnings, by name. */
+/** The initial states, by name. */
 export const beginnings = {
   untouched: { summary: 'untouched', page: {} },
   system: { summary: 'in system memory, and the device maps nothing', page: { touched: true } },
@@ -84,13 +87,13 @@ export const beginnings = {
   },
 } satisfies Readonly<Record<string, PageBeginning>>
 
-/** Name of a beginning. */
+/** Name of an initial state. */
 export type BeginningName = keyof typeof beginnings
 
-/** One world of the matrix. */
+/** One scenario of the matrix. */
 export interface RecordedCell {
   readonly page: BeginningName
-  /** What each thread does. */
+  /** Operation of each thread. */
   readonly threads: readonly OperationName[]
 }
 
@@ -99,7 +102,7 @@ function operation(name: OperationName): Operation {
 }
 
 const ALL = Object.keys(operations) as OperationName[]
-/** What goes through the first file, or through none. */
+/** Operations that use the first file, and eviction, which uses none. */
 const OF_THE_DEVICE = ALL.filter(
   (name) => !operation(name).exclusive && (operation(name).file === 0 || operation(name).evicts),
 )
@@ -115,22 +118,22 @@ function product<A, B>(first: readonly A[], second: readonly B[]): [A, B][] {
   return first.flatMap((a) => second.map((b): [A, B] => [a, b]))
 }
 
-/** Every two of `names`, each with itself too. */
+/** All pairs of `names`, including each name with itself. */
 function twoOf(names: readonly OperationName[]): [OperationName, OperationName][] {
   return names.flatMap((first, i) =>
     names.slice(i).map((second): [OperationName, OperationName] => [first, second]),
   )
 }
 
-/** Cells that belong in one table: what the threads do against how the page is. */
+/** Cells of one table: operations of the threads against initial states of the page. */
 export interface CellGroup {
   readonly title: string
   readonly pages: readonly BeginningName[]
-  /** What the threads do, row by row. */
+  /** Operations of the threads, by row. */
   readonly threads: readonly (readonly OperationName[])[]
 }
 
-/** The matrix. */
+/** The groups of the matrix. */
 export const cellGroups: readonly CellGroup[] = [
   {
     title: 'One file: the device against every operation',
@@ -216,7 +219,7 @@ export const cellGroups: readonly CellGroup[] = [
   },
 ]
 
-/** Every cell of the matrix. */
+/** All cells of the matrix. */
 export const recordedCells: readonly RecordedCell[] = cellGroups.flatMap(({ pages, threads }) =>
   product(threads, pages).map(([names, page]) => ({ page, threads: names })),
 )
@@ -271,7 +274,7 @@ export function cellNamed(name: string): RecordedCell {
   return found
 }
 
-/** The scenario of `cell`: with the driver as it was recorded, or with `overrides` of it. */
+/** The scenario of `cell`, with the recorded driver, or with `overrides` of it. */
 export function recordedScenario(
   cell: RecordedCell,
   overrides: readonly Override[] = [],

@@ -1,6 +1,6 @@
 /**
- * The recorded driver's side of a mirroring world: its devices, with the files that are open on them, and the
- * notifiers of its snapshots.
+ * The recorded driver in a mirroring world: its devices, the files open on them, and the notifiers
+ * of its snapshots.
  *
  * @module
  */
@@ -9,24 +9,30 @@ import { attachDmirrorDevice, attachSnapshot, type DmirrorDevice } from '../../s
 import { declareRange, type HmmRange, type Machine, type MachineSize } from '../../src/kernel/index.js'
 import type { Layout } from '../../src/world/index.js'
 
-/** What a scenario asks for beside the mirrors, if the recorded driver is to look after them. */
+/** Options of a scenario with the recorded driver. */
 export interface RecordedOptions {
   /** Threads that take snapshots through the first file. */
   readonly snapshots?: readonly number[]
-  /** Index of the mirror through which the pages were filled that are on a device at the beginning (default 0). */
+  /**
+   * Index of the mirror through which pages were migrated that are on a device initially (default
+   * 0).
+   */
   readonly filledBy?: number
 }
 
-/** The recorded driver's devices in a world. */
+/** The devices of the recorded driver in a world. */
 export interface RecordedDevices {
-  /** By owner. */
+  /** Devices, by owner. */
   readonly devices: readonly DmirrorDevice[]
-  /** By thread: what it takes snapshots with. */
+  /** The ranges for snapshots, by thread. */
   readonly snapshots: ReadonlyMap<number, HmmRange>
   readonly options: RecordedOptions
 }
 
-/** The notifiers that snapshots need, to be declared after those of the mirrors: one for each thread that takes any. */
+/**
+ * The notifiers for snapshots, one for each thread that takes any. Declared after those of the
+ * mirrors.
+ */
 export function snapshotNotifiers(
   { snapshots = [] }: RecordedOptions,
   pages: number,
@@ -34,7 +40,10 @@ export function snapshotNotifiers(
   return snapshots.map((thread) => ({ name: `snapshot[${thread}]`, mm: 0, start: 0, last: pages - 1 }))
 }
 
-/** Puts the recorded driver in charge of the memory of `machine`, whose mirrors are the files open on it. */
+/**
+ * Makes the recorded driver manage the device memory of `machine`. The mirrors are the files open
+ * on it.
+ */
 export function attachRecordedDevices(
   layout: Layout,
   machine: Machine,
@@ -58,7 +67,7 @@ export function attachRecordedDevices(
   }
 }
 
-/** Notes of the pages that are on a device at the beginning through which file they were filled. */
+/** Records through which file each page was migrated that is on a device initially. */
 export function rememberFiles({ devices, options }: RecordedDevices): void {
   for (const { memory, filledBy } of devices)
     memory.frames.forEach((frame, i) => {

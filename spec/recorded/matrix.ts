@@ -1,5 +1,5 @@
 /**
- * What becomes of each cell of the recorded driver's matrix.
+ * Verdicts on the cells of the recorded driver's matrix.
  *
  * @module
  */
@@ -11,14 +11,17 @@ import { nameOf, type RecordedCell, recordedScenario } from './cells.js'
 export interface CellVerdict {
   readonly cell: RecordedCell
   readonly states: number
-  /** Identifiers of the clauses that some run breaks, those that others lead to included; sorted. Empty if all hold. */
+  /**
+   * Identifiers of the violated clauses, including those that others lead to; sorted. Empty if all
+   * hold.
+   */
   readonly broken: readonly string[]
 }
 
 /**
- * Explores a cell to its end, past whatever breaks. What must not last is looked at where nothing else is wrong.
+ * Explores a cell completely, past violations. Progress is checked only if no clause is violated.
  *
- * @param overrides - of the recorded driver: what mends it
+ * @param overrides - fixes of the recorded driver
  * @throws Error if there are more states than a cell may have
  */
 export async function judgeCell(

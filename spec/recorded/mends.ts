@@ -1,6 +1,6 @@
 /**
- * What mends the recorded driver: for each fault of it, other texts for its procedures. With all of them nothing that the
- * recordings know to do breaks a claim any more.
+ * Fixes of the recorded driver: for each bug, overrides of its procedures. With all of them no
+ * operation of the recordings violates a claim.
  *
  * @module
  */
@@ -50,7 +50,7 @@ import {
   step,
 } from '../../src/world/index.js'
 
-/** Invalidations by the device's own migrations record the sequence, and change nothing else (H1). */
+/** Invalidations by the device's own migrations record the sequence, and remove no entries (H1). */
 export const recordOwnMigrations: Override = override(
   dmirror_interval_invalidate,
   (original) =>
@@ -67,7 +67,10 @@ export const recordOwnMigrations: Override = override(
     },
 )
 
-/** They are invalidations like any other: entries go, too (H1, H17, H18). */
+/**
+ * Invalidations by the device's own migrations are handled like all others: entries are removed too
+ * (H1, H17, H18).
+ */
 export const heedOwnMigrations: Override = override(
   dmirror_interval_invalidate,
   (original) =>
@@ -76,7 +79,10 @@ export const heedOwnMigrations: Override = override(
     },
 )
 
-/** A number is taken before the migration begins, and compared under the update lock before anything is mapped (H10). */
+/**
+ * Samples the sequence before the migration, and compares it under the update lock before anything
+ * is mapped (H10).
+ */
 export const checkBeforeMapping: Override = override(
   dmirrorMigratePieceToDevice,
   () =>
@@ -96,10 +102,10 @@ export const checkBeforeMapping: Override = override(
     },
 )
 
-/** Nothing is mapped while pages migrate (H10) … */
+/** Maps nothing when a migration ends (H10). Used with `faultAfterwards`. */
 const mapNothing = override(dmirror_migrate_finalize_and_map, () => function* () {})
 
-/** … what has been migrated is faulted in afterwards, like anything else, and then read back. */
+/** Faults the migrated pages in afterwards, like any others, and then copies the data. */
 const faultAfterwards = override(
   dmirror_migrate_to_device,
   (original) =>
@@ -114,7 +120,10 @@ const faultAfterwards = override(
     },
 )
 
-/** Of a page in the device's own memory the memory behind it is stored (H16): what the recordings were made with. */
+/**
+ * For a page in the device's own memory, stores the backing page with its data (H16). The
+ * recordings were made with this fix.
+ */
 export const storeBackingPages: Override = override(
   dmirror_do_fault,
   () =>
@@ -134,8 +143,8 @@ export const storeBackingPages: Override = override(
 )
 
 /**
- * The device is emptied while its notifier still tells it of changes; and the file is there until no page is left that
- * was filled through it (H19).
+ * Empties the device while its notifier is still registered, and keeps the file until no page is
+ * left that was migrated through it (H19).
  */
 export const closeInOrder: Override = override(
   dmirror_fops_release,
@@ -159,7 +168,7 @@ const evictAll = procedure(
       const own = device.memory.frames.filter(
         (frame, i) => frame.refcount > 0 && device.filledBy[i].file === file,
       )
-      // Whoever holds one lets go of it, or puts it back.
+      // The holder of the lock will unlock the page, or put it back.
       if (own.some((frame) => frame.locked)) return BLOCKED
       return own.length > 0 ? 1 : 0
     })
@@ -167,7 +176,7 @@ const evictAll = procedure(
   },
 )
 
-/** A page that could not be brought back is not said to be back. */
+/** Does not report a page as migrated back if no memory was left for it. */
 export const tellOfShortage: Override = override(
   dmirror_devmem_fault,
   (original) =>
@@ -184,8 +193,9 @@ export const tellOfShortage: Override = override(
 )
 
 /**
- * A number is taken before the page is, and compared under the update lock before it is mapped (H26). The page is faulted in
- * first: one that is exclusive already is given back as it is taken again, and that moves the sequence (H24).
+ * Samples the sequence before it makes the page exclusive, and compares it under the update lock
+ * before it maps the page (H26). The page is faulted in first: one that is exclusive already would
+ * be restored and made exclusive again, which changes the sequence (H24).
  */
 const checkBeforeTaking = override(
   dmirrorExclusivePiece,
@@ -207,7 +217,10 @@ const checkBeforeTaking = override(
     },
 )
 
-/** The file knows its own taking, and leaves it out of the count; its own migrations it heeds. */
+/**
+ * The callback ignores invalidations by the file's own make_device_exclusive, and handles those by
+ * its own migrations.
+ */
 const heedAllButOwnTaking = override(
   dmirror_interval_invalidate,
   (original) =>
@@ -217,10 +230,10 @@ const heedAllButOwnTaking = override(
     },
 )
 
-/** What it takes to map no page that was thrown away as it was taken (H26). */
+/** The fixes needed to map no page that was zapped while it became exclusive (H26). */
 export const compareForExclusive: readonly Override[] = [checkBeforeTaking, heedAllButOwnTaking]
 
-/** Everything that mends it. */
+/** All fixes. */
 export const mends: readonly Override[] = [
   mapNothing,
   faultAfterwards,

@@ -1,5 +1,6 @@
 /**
- * What the recordings know to do, as calls of a thread of a mirroring world with the recorded driver.
+ * The operations of the recordings, as calls of a thread in a mirroring world with the recorded
+ * driver.
  *
  * @module
  */
@@ -31,7 +32,7 @@ import type { Call, MirrorWorld } from '../mirror/scenarios/mirror-world.js'
 import { call } from '../mirror/scenarios/mirror-world.js'
 import type { RecordedDevices } from './devices.js'
 
-/** Who performs an operation, and on which page. */
+/** The thread that performs an operation, and the page. */
 export interface Performer {
   readonly world: MirrorWorld
   /** Index of the thread. */
@@ -39,19 +40,22 @@ export interface Performer {
   readonly page: number
 }
 
-/** An operation of a recording, for one page. */
+/** An operation of a recording on one page. */
 export interface Operation {
-  /** What it comes to. */
+  /** The calls that it makes. */
   readonly calls: (by: Performer) => readonly Call[]
-  /** Index of the file of the device through which it goes; absent for an operation of the process. */
+  /** Index of the file of the device that it uses; absent for an operation of the process. */
   readonly file?: number
-  /** True if the device's memory is evicted, whoever's the pages are: it goes through no file. */
+  /** True if it evicts the memory of the whole device. It uses no file. */
   readonly evicts?: boolean
-  /** True if it takes exclusive access, or asks for it. */
+  /** True if it makes a page exclusive, or checks for one. */
   readonly exclusive?: boolean
-  /** True if a child performs it, which shares the page with its parent; a file is its own then. */
+  /**
+   * True if a child performs it, which shares the page with its parent. A file of it is the child's
+   * own.
+   */
   readonly child?: boolean
-  /** Number of processes that there must be (default 1). */
+  /** Number of processes that the scenario needs (default 1). */
   readonly processes?: number
 }
 
@@ -93,7 +97,7 @@ function migrateToDevice(file: number): Operation {
   }
 }
 
-/** The last user of `file` lets go of it. */
+/** The last user of `file` closes it. */
 function close(file: number): Operation {
   return {
     file,
@@ -112,7 +116,10 @@ function ofTheChild(operation: Operation): Operation {
   return { ...operation, child: true, processes: 2 }
 }
 
-/** The operations, by the names that recordings have for them; those of a second file of the device have `2` added. */
+/**
+ * The operations, by their names in recordings. Those that use a second file of the device end in
+ * `2`.
+ */
 export const operations = {
   dev_read: read(0),
   dev_write: write(0),
@@ -143,7 +150,7 @@ export const operations = {
   dev_write2: write(1),
   migrate_to_dev2: migrateToDevice(1),
   migrate_to_sys2: migrateToSystem(1),
-  /** Nobody can be using the file that is closed: it is the second that is. */
+  /** Closes the second file: no other operation may be using it. */
   close2: close(1),
   cpu_read: { calls: ({ page }) => [call(cpuRead, page)] },
   cpu_write: { calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] },
@@ -160,7 +167,7 @@ export const operations = {
   child_write: ofTheChild({ calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] }),
   child_dontneed: ofTheChild({ calls: ({ page }) => [call(madvise_dontneed, page, 1)] }),
   child_exit: ofTheChild({ calls: () => [call(exit_mm)] }),
-  /** The process ends; another has inherited its files, and goes on using them. */
+  /** The process exits. Another process has inherited its files and still uses them. */
   exit: { calls: () => [call(exit_mm)] },
 } satisfies Readonly<Record<string, Operation>>
 

@@ -20,7 +20,7 @@ const plugging: Evidence = {
   defects: ['X232'],
 }
 
-/** Memory is taken away, when nobody uses a page of it. */
+/** Memory is removed, when none of its pages is in use. */
 const unplugging: Evidence = {
   specified: ['C44', 'plugging'],
   implemented: ['generations:hmm_devmem_remove', 'generations:byWayOfHmmDevmem'],
@@ -28,7 +28,7 @@ const unplugging: Evidence = {
   defects: ['X230', 'X71'],
 }
 
-/** The counter of a region: who uses it, and how its end is waited for. */
+/** The reference counter of a region, and the wait for its last reference. */
 const counting: Evidence = {
   specified: ['C44', 'deadlock'],
   implemented: [
@@ -41,7 +41,7 @@ const counting: Evidence = {
   defects: ['X230', 'X71', 'X73'],
 }
 
-/** What the pages of a region refer to. */
+/** The pagemap of a region. */
 const pagemap: Evidence = {
   specified: ['C31', 'C44', 'use-after-free'],
   implemented: ['generations:hmmPagemapOps', 'kernel:DevPagemap', 'kernel:DeviceMemoryOps'],
@@ -49,7 +49,7 @@ const pagemap: Evidence = {
   defects: ['X231', 'D16'],
 }
 
-/** The driver's callbacks, as `hmm_devmem` has them. */
+/** The driver's callbacks through `hmm_devmem`. */
 const callbacks: Evidence = {
   specified: ['C30', 'C31', 'poisoned'],
   implemented: ['generations:HmmDevmemOps', 'generations:attachHmmDevmem'],
@@ -57,7 +57,7 @@ const callbacks: Evidence = {
   defects: ['X231', 'X233'],
 }
 
-/** The same driver with callbacks of its own. */
+/** The same driver without `hmm_devmem`. */
 const direct: Evidence = {
   specified: ['C44', 'C46'],
   implemented: [
@@ -86,7 +86,7 @@ const faulted: Evidence = {
   defects: migrateToRam.defects,
 }
 
-/** The helpers for device memory, and what they asked of their callbacks. */
+/** The helpers for device memory, and their requirements on callbacks. */
 export const devmemRemoval: Seed = {
   number: '001',
   title: 'the removal of hmm_devmem, Linux 5.3',

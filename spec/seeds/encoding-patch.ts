@@ -34,7 +34,7 @@ const stored: Evidence = {
   defects: ['X211', 'X212', 'X17'],
 }
 
-/** Entries as the driver wants them. */
+/** Entries in the encoding of the driver. */
 export const encodingPatch: Seed = {
   number: '002',
   title: 'mm/hmm: use device driver encoding for HMM pfn, for Linux 4.17',

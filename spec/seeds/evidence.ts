@@ -1,5 +1,5 @@
 /**
- * Evidence for subjects that more than one document has.
+ * Evidence for subjects that occur in several documents.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export const shiftEncoding: Evidence = {
   defects: ['X210'],
 }
 
-/** The helpers of entries, as `names` has them. */
+/** The helper functions `names` of entries. */
 export function helper(...names: readonly string[]): Evidence {
   return {
     specified: ['encoding'],
@@ -42,7 +42,7 @@ export function helper(...names: readonly string[]): Evidence {
   }
 }
 
-/** What is asked of a walk. */
+/** Requests to a walk. */
 export const requests: Evidence = {
   specified: ['C21', 'C22'],
   implemented: [
@@ -55,7 +55,7 @@ export const requests: Evidence = {
   defects: ['D31', 'M20'],
 }
 
-/** When a fault is needed. */
+/** The decision whether a fault is needed. */
 export const needFault: Evidence = {
   specified: ['C21', 'C22'],
   implemented: ['generations:needFault417', 'generations:needFaultAsPatched', 'kernel:hmm_pte_need_fault'],
@@ -71,7 +71,7 @@ export const theWalk: Evidence = {
   defects: ['D19', 'D22a', 'D22b', 'X16', 'X23'],
 }
 
-/** A walk that only looks. */
+/** A walk that faults nothing in. */
 export const snapshots: Evidence = {
   specified: ['C23'],
   implemented: ['driver:SNAPSHOT', 'kernel:hmm_range_fault'],
@@ -103,7 +103,7 @@ export const waiting: Evidence = {
   defects: ['H7'],
 }
 
-/** The reader of the sequence. */
+/** mmu_interval_read_begin. */
 export const readBegin: Evidence = {
   specified: ['C1', 'C8', 'C14'],
   implemented: ['kernel:mmu_interval_read_begin'],
@@ -111,7 +111,7 @@ export const readBegin: Evidence = {
   defects: ['M1', 'X6'],
 }
 
-/** The second look. */
+/** mmu_interval_read_retry. */
 export const readRetry: Evidence = {
   specified: ['C8', 'C9'],
   implemented: ['kernel:mmu_interval_read_retry', 'driver:populateOnce'],
@@ -127,7 +127,7 @@ export const callbackCompletes: Evidence = {
   defects: ['M4', 'D39'],
 }
 
-/** A callback that may not wait. */
+/** A callback that must not block. */
 export const nonBlockable: Evidence = {
   specified: ['C11', 'C12'],
   implemented: ['driver:lockForInvalidation', 'kernel:oom_reap_task_mm'],
@@ -151,7 +151,7 @@ export const pinned: Evidence = {
   defects: ['X15', 'X213'],
 }
 
-/** Whose a device page is. */
+/** The owner of a device page. */
 export const owners: Evidence = {
   specified: ['C27'],
   implemented: ['kernel:HmmRequest', 'kernel:hmm_range_fault'],
@@ -177,7 +177,7 @@ export const migrateToRam: Evidence = {
 
 const MIRROR_TEST = 'test/generations/mirror/errors.test.ts'
 
-/** What is kept for an address space. */
+/** struct hmm of an address space. */
 export const structHmm: Evidence = {
   specified: ['C1', 'C32', 'lock-discipline'],
   implemented: ['generations:Hmm', 'generations:declareHmm'],
@@ -185,7 +185,7 @@ export const structHmm: Evidence = {
   defects: ['D21a', 'D21b', 'D20'],
 }
 
-/** A mirror begins and ends. */
+/** Registration of a mirror. */
 export const mirrors: Evidence = {
   specified: ['C17', 'use-after-free', 'refinement'],
   implemented: [
@@ -197,7 +197,7 @@ export const mirrors: Evidence = {
   defects: ['D20', 'X268'],
 }
 
-/** Every mirror is told. */
+/** The callbacks of all mirrors. */
 export const mirrorCallbacks: Evidence = {
   specified: ['C1', 'C3', 'C7'],
   implemented: ['generations:tellMirrors', 'generations:syncCpuDevicePagetables', 'generations:release'],
@@ -205,7 +205,7 @@ export const mirrorCallbacks: Evidence = {
   defects: ['D21a', 'X264'],
 }
 
-/** A range is watched. */
+/** Tracking of a range. */
 export const trackedRanges: Evidence = {
   specified: ['C1', 'C8', 'lock-discipline'],
   implemented: [
@@ -249,7 +249,7 @@ export const walkOfAreas: Evidence = {
   defects: ['X263', 'X262'],
 }
 
-/** Ranges that are mapped for DMA as they are read. */
+/** Ranges whose pages are mapped for DMA after the walk. */
 export const rangesForDma: Evidence = {
   specified: ['dma-mapping', 'C20'],
   implemented: ['generations:hmm_range_dma_map', 'generations:hmm_range_dma_unmap'],

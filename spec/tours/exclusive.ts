@@ -1,5 +1,5 @@
 /**
- * Tours of what goes wrong where devices access pages atomically.
+ * Tours of bugs in exclusive access by devices.
  *
  * @module
  */
@@ -70,7 +70,7 @@ export const exclusiveTours: readonly Tour[] = [
       'device',
       'invalidate (unmap)',
       'set_seq and unmap',
-      'That fault notifies devices, without an owner. The callback cannot know the event for its own, and sets the sequence.',
+      'That fault notifies devices, without an owner. The callback cannot tell that the driver caused it, and sets the sequence.',
       { 'gpu.notifier.invalidate_seq': '3', 'gpu.range[0].notifier_seq': '1' },
     ),
     stop('device', 'remove_device_exclusive_entry', 'restore the entry', 'The entry is restored.', {
@@ -111,7 +111,7 @@ export const exclusiveTours: readonly Tour[] = [
       'gpu',
       'folio_unlock',
       'unlock the page',
-      'It unlocks the page before it has made its access. From here on anybody may take the page.',
+      'It unlocks the page before it has made its access. From here on any thread can lock the page.',
       { 'frame[1].locked': '0', 'gpu.pte[0].atomic': '1' },
     ),
     stop(
@@ -137,7 +137,7 @@ export const exclusiveTours: readonly Tour[] = [
       'gpu',
       'remove_device_exclusive_entry',
       'restore the entry',
-      'And the first takes it away, in the same way, before it was used.',
+      'And the first device takes it back in the same way, before the second has used it.',
       { 'npu.pte[0].frame': 'none', 'mm[0].pte[0].kind': 'present' },
     ),
     stop(

@@ -1,5 +1,5 @@
 /**
- * Tours of what goes wrong, or seems to, where pages migrate to a device and back.
+ * Tours of migration between system memory and a device: bugs, and runs that only look like one.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export const migrationTours: readonly Tour[] = [
       'driver',
       'hmm_vma_walk_pmd',
       'read an entry',
-      'The device wants to write, and the walk is asked for WRITE. For a device page of the caller it reports what is there, and returns 0 without WRITE.',
+      'The device writes, so the driver requests WRITE. The walk reports a device page of the caller as it is, and returns 0 without WRITE.',
       { 'gpu.range[0].default_flags': '3', 'gpu.range[0].hmm_pfns[0].flags': '1' },
     ),
     stop(
@@ -72,7 +72,7 @@ export const migrationTours: readonly Tour[] = [
       'driver',
       'migrate_vma_insert_page',
       'map the destination',
-      'There was no entry to replace by a migration entry. The new entry is visible at once, and its migration has not ended.',
+      'There was no entry that a migration entry could replace. The new entry is visible at once, and its migration has not ended.',
       { 'mm[0].pte[0].kind': 'devicePrivate', 'frame[3].locked': '1' },
     ),
     stop(
@@ -130,7 +130,7 @@ export const migrationTours: readonly Tour[] = [
       'driver',
       'migrate to device',
       'map what was migrated',
-      'The driver maps the new page for its device, and does not ask whether anything has happened since.',
+      'The driver maps the new page for its device, and does not compare the sequence before it does.',
       { 'gpu.pte[0].frame': 'frame[5]' },
     ),
     stop(
@@ -153,7 +153,7 @@ export const migrationTours: readonly Tour[] = [
       'cpu 1',
       'do_swap_page',
       'look again, and lock the page',
-      'A CPU writes, faults on the device page, and has it locked.',
+      'A CPU writes, faults on the device page, and locks it.',
       { 'frame[4].locked': '2', 'frame[4].refcount': '2' },
     ),
     stop(
@@ -296,14 +296,14 @@ export const migrationTours: readonly Tour[] = [
       'ksmd',
       'try_to_merge_one_page',
       'make it the merged page',
-      'Pages 0 and 1 hold the same. ksmd makes the page behind page 1 the merged one.',
+      'Pages 0 and 1 have the same contents. ksmd makes the page behind page 1 the merged one.',
       { 'frame[2].ksm': '1', 'mm[0].pte[1].write': '0' },
     ),
     stop(
       'ksmd',
       'replace_page',
       'flush, and map the merged page',
-      'It is mapped at page 0, too, in the place of the page that was there.',
+      'It replaces the page that was mapped at page 0.',
       { 'mm[0].pte[0].frame': '2', 'mm[0].pte[1].frame': '2' },
     ),
     stop(
@@ -317,7 +317,7 @@ export const migrationTours: readonly Tour[] = [
       'driver',
       'folio_migrate_mapping',
       'move what is known of the page',
-      'What is known of the page goes to the device page. That it is merged goes with it: the node of the stable tree follows.',
+      'The mapping of the page moves to the device page. So the device page counts as merged, and the node of the stable tree refers to it.',
       { 'frame[2].ksm': '0', 'frame[4].ksm': '1' },
     ),
     stop(

@@ -1,5 +1,5 @@
 /**
- * Tours of what goes wrong, or seems to, where a device mirrors an address space.
+ * Tours of mirroring an address space: bugs, and runs that only look like one.
  *
  * @module
  */
@@ -104,7 +104,7 @@ export const mirroringTours: readonly Tour[] = [
         'device',
         'invalidate (unmap)',
         'set_seq and unmap',
-        'The callback of the release removes the entry. A sequence that it did not set would mislead nobody: there is no reader left.',
+        'The callback of the release removes the entry. Even if it did not set the sequence, no fault could go wrong: there is no reader left.',
         { 'gpu.pte[0].frame': 'none' },
       ),
     ],
@@ -121,14 +121,14 @@ export const mirroringTours: readonly Tour[] = [
       'reaper',
       'invalidate (unmap)',
       'set_seq and unmap',
-      'The interval notifier got its lock by trylock, and agrees: it sets the sequence.',
+      'The interval notifier got its lock by trylock. It sets the sequence and returns true.',
       { 'gpu.notifier.invalidate_seq': '3' },
     ),
     stop(
       'reaper',
       'counting notifier: start',
       'count a start',
-      'The first classic notifier agrees too, and counts the start.',
+      'The first classic notifier succeeds too, and counts the start.',
       { 'counting.open': '1' },
     ),
     stop(
@@ -149,7 +149,7 @@ export const mirroringTours: readonly Tour[] = [
       'reaper',
       'oom_reap_task_mm',
       'up_read mm[0].mmap_lock',
-      'The reaper leaves without an end, as it must after an error. The count stays 1 and the sequence odd: whoever begins to read sleeps.',
+      'The reaper leaves without an end, as it must after an error. The count stays 1 and the sequence odd: mmu_interval_read_begin sleeps.',
       { 'mm[0].subscriptions.active_invalidate_ranges': '1', 'mm[0].subscriptions.invalidate_seq': '3' },
     ),
   ]),
@@ -158,7 +158,7 @@ export const mirroringTours: readonly Tour[] = [
       'driver',
       'hmm_range_fault',
       'begin',
-      'The driver requests a writable page 0, and nothing of page 1. Both are in the range of the walk.',
+      'The driver requests a writable page 0, and nothing for page 1. Both are in the range of the walk.',
       { 'gpu.range[0].hmm_pfns[0].flags': '3', 'gpu.range[0].hmm_pfns[1].flags': '0' },
     ),
     stop(
@@ -244,7 +244,7 @@ export const mirroringTours: readonly Tour[] = [
       'reaper',
       'oom_reap_task_mm',
       'down_read_trylock mm[0].mmap_lock',
-      'The OOM reaper frees the memory of a process that may hold locks and wait for memory. So it must not wait for anybody: even the mmap lock is only tried.',
+      'The OOM reaper frees the memory of a process that may hold locks and wait for memory. So it must not wait for a lock: even for the mmap lock it uses a trylock.',
       { 'mm[0].mmap_lock.readers': '2' },
     ),
     stop('reaper', 'oom_reap_task_mm', 'set MMF_UNSTABLE', 'From here on a fault on these pages fails.', {
@@ -261,7 +261,7 @@ export const mirroringTours: readonly Tour[] = [
       'reaper',
       'invalidate (lock)',
       'lock gpu.update',
-      'The callback takes its mutex all the same, and does not ask whether the range is blockable. Nobody holds the mutex here; the checker refuses the step because it may sleep.',
+      'The callback takes its mutex without testing whether the range is blockable. Nobody holds the mutex here; the checker refuses the step because it may sleep.',
       { 'range[1].blockable': '0', 'gpu.update': '0' },
     ),
   ]),
@@ -326,7 +326,7 @@ export const mirroringTours: readonly Tour[] = [
       'device',
       'hmm_vma_walk_pmd',
       'read an entry',
-      'The walk is asked for WRITE. The entry is writable, so it takes no fault; that page and entry are clean does not matter to it.',
+      'The driver requests WRITE. The entry is writable, so the walk does not fault. It ignores that page and entry are clean.',
       { 'gpu.range[0].hmm_pfns[0].flags': '3', 'mm[0].pte[0].write': '1' },
     ),
     stop(
@@ -354,7 +354,7 @@ export const mirroringTours: readonly Tour[] = [
       'kswapd',
       'invalidate (unmap)',
       'set_seq and unmap',
-      'The callback unmaps the page and does not call set_page_dirty. Nobody is left who knows of the write: the page will be freed, and the next access reads the old copy.',
+      'The callback unmaps the page and does not call set_page_dirty. The write is recorded nowhere: the page will be freed, and the next access reads the old copy.',
       { 'gpu.pte[0].frame': 'none', 'frame[1].contents': '2' },
     ),
   ]),

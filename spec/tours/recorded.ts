@@ -1,5 +1,5 @@
 /**
- * Tours of what goes wrong in the driver of the kernel's own tests.
+ * Tours of bugs in the kernel's own test driver.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export const recordedTours: readonly Tour[] = [
       'dev_read',
       'hmm_vma_walk_pmd',
       'read an entry',
-      'The walk reports the device page itself: it belongs to the owner that asks. Frame 4 is a struct page, and no memory that a CPU can read.',
+      'The walk reports the device page itself: the caller is its owner. Frame 4 has a struct page, but no memory that a CPU can read.',
       { 'dmirror.range[0].hmm_pfns[0].frame': '4' },
     ),
     stop(
@@ -138,7 +138,7 @@ export const recordedTours: readonly Tour[] = [
       'close2',
       'dmirror_fops_release',
       'free the mirror',
-      'Nothing asks whether a page was left. The file is freed.',
+      'The driver does not check whether a page is left. The file is freed.',
       { 'dmirror (second file).notifier.allocated': '0' },
     ),
     stop(

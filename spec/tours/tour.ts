@@ -1,5 +1,6 @@
 /**
- * Tours: a run, walked in a few stops that say what to see there, and what the world must hold for that to be true.
+ * Tours: a run with a few stops. Each stop says what to observe, and lists fields of the world with
+ * the values that it claims.
  *
  * @module
  */
@@ -10,15 +11,15 @@ export interface TourStop {
   readonly thread: string
   readonly procedure: string
   readonly step: string
-  /** Which of the thread's steps of that name, from 1. */
+  /** Number of this step among the thread's steps of that name, from 1. */
   readonly occurrence: number
-  /** What there is to see, in a sentence or two. */
+  /** What to observe, in a sentence or two. */
   readonly says: string
-  /** What fields of the world hold after the step, by the names that traces print. */
+  /** Values of fields of the world after the step, by the names in traces. */
   readonly state: Readonly<Record<string, string>>
 }
 
-/** One thread goes on, without the others, until it has taken a step. */
+/** Runs one thread alone until it has taken a step. */
 export interface Turn {
   readonly thread: string
   readonly procedure: string
@@ -26,8 +27,8 @@ export interface Turn {
 }
 
 /**
- * The run of a tour: the shortest of a defect at smoke bounds, which breaks `clause`; or one of the reference, in which
- * threads take turns and nothing breaks.
+ * The run of a tour: the shortest run of a defect at smoke bounds, which violates `clause`; or a
+ * run of the reference without a violation, in which threads take turns.
  */
 export type TourRun =
   | { readonly kind: 'defect'; readonly defect: string; readonly clause: string }

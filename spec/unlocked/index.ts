@@ -1,6 +1,6 @@
 /**
- * Fields that threads access without a common lock, and what orders those accesses in the kernel. The chapter of the reference
- * on them is written from here and from the accesses of all scenarios.
+ * Fields that threads access without a common lock, with what orders these accesses in the kernel.
+ * Their chapter of the reference is generated from here and from the accesses of all scenarios.
  *
  * @module
  */
@@ -10,5 +10,5 @@ import type { UnlockedField } from './orders.js'
 
 export { type Order, orders, type UnlockedField } from './orders.js'
 
-/** Every such field, in the order of the chapter. */
+/** All such fields, in the order of the chapter. */
 export const unlockedFields: readonly UnlockedField[] = [...kernelFields, ...driverFields]

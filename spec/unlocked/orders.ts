@@ -1,73 +1,73 @@
 /**
- * What orders accesses that no lock keeps apart.
+ * What orders accesses to a field without a common lock.
  *
  * @module
  */
 
-/** What orders accesses that no lock keeps apart. */
+/** What orders accesses to a field without a common lock. */
 export const orders = {
   atomic: {
     title: 'An atomic operation',
     text:
-      'A read and a change in one operation, which is a full barrier where it returns a value (atomic_inc_not_zero, cmpxchg, ' +
-      'test_and_set_bit); one that returns none (atomic_inc) orders nothing, and nobody depends on it.',
+      'A read and a change in one operation. An operation that returns a value is a full barrier (atomic_inc_not_zero, cmpxchg, ' +
+      'test_and_set_bit). One that returns none (atomic_inc) orders nothing, and no code relies on it.',
   },
   recheck: {
-    title: 'Read once, and again under the lock',
+    title: 'Read once, and checked again under the lock',
     text:
-      'The value is read as one word (READ_ONCE, ptep_get). What was read is a hint: whoever acts on it compares it again ' +
-      'with the lock held, or is told by a sequence that it has changed. No barrier is needed for that, but the address ' +
-      'dependency to what a pointer leads to.',
+      'The value is read as one word (READ_ONCE, ptep_get) and is only a hint: code that acts on it compares it again under ' +
+      'the lock, or detects by a sequence number that it has changed. This needs no barrier except the address dependency ' +
+      'of a pointer.',
   },
   unlock: {
-    title: 'A lock that is taken elsewhere',
+    title: 'A lock that both sides take elsewhere',
     text:
-      'The other access has been, or will be, on the far side of a lock that both take for another reason: its release and ' +
-      'the next acquisition order the two.',
+      'Between the two accesses both threads take a lock for another reason. Its release by one and its acquisition by the ' +
+      'other order the accesses.',
   },
   waiting: {
     title: 'Waiting and waking',
     text:
-      'set_current_state is a full barrier between putting oneself on the queue and looking at the condition; wake_up takes the ' +
-      'lock of the queue, and has a full barrier before it looks at whom to wake.',
+      'set_current_state is a full barrier between queuing the thread and testing the condition. wake_up takes the lock of the ' +
+      'queue, and has a full barrier before it reads the state of the waiters.',
   },
   unmodelled: {
     title: 'A lock of the kernel that is not modelled',
-    text: 'The kernel has a lock, which the step stands for. It orders like any other.',
+    text: 'The step represents a critical section under a lock of the kernel, which orders the accesses like any other.',
   },
   hardware: {
     title: 'A CPU or a device',
     text:
-      'One of the two is hardware, which reads page tables and memory as it likes. Entries are changed before TLBs are flushed; ' +
-      'a flush ends when whoever had the old translation has used it for the last time.',
+      'One of the two is hardware, which reads page tables and memory at any time. Entries are changed before TLBs are flushed; ' +
+      'a flush completes after the last use of an old translation.',
   },
   none: {
     title: 'Nothing',
     text:
-      'There is no barrier. Either reader can see an old value; what it does then is as if it had come earlier, or is not ' +
-      'worth more than a guess.',
+      'There is no barrier. A reader may see an old value. It then behaves as if it had come earlier, or the value is only a ' +
+      'heuristic.',
   },
   model: {
-    title: 'Of the model alone',
-    text: 'No kernel has this field: it is of a scenario that is about an idea, or of a device that stands for any.',
+    title: 'Only in the model',
+    text: 'No kernel has this field. It belongs to a scenario without a kernel, or to a generic device.',
   },
 } as const
 
 /** One of {@link orders}. */
 export type Order = keyof typeof orders
 
-/** What orders the accesses to a field, or to several that are alike. */
+/** What orders the accesses to a field, or to several similar fields. */
 export interface UnlockedField {
-  /** As places are named in footprints, without which one of several it is; `*` stands for the name of a device or driver. */
+  /** Name as in footprints, without indices; `*` stands for the name of a device or driver. */
   readonly field: string
   readonly by: Order
-  /** The kernel's function or operation that has the barrier, or that shows that there is none. */
+  /** The function or operation of the kernel with the barrier, or the place that shows that there is none. */
   readonly where: string
-  /** What that is enough for. */
+  /** Why this is sufficient. */
   readonly why: string
 }
 
-/** Tells of a field. */
+/** Makes a row of the table. */
 export function row(field: string, by: Order, where: string, why: string): UnlockedField {
   return { field, by, where, why }
 }
