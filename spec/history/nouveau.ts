@@ -45,6 +45,7 @@ export const nouveauBugs: readonly HistoricBug[] = [
     source: { commit: 'b3fefbb30a16' },
     what: 'An atomic fault that collides starts over, and the folio of the first try stays locked.',
     kind: 'error path',
+    defects: ['T96'],
     alike: ['D14'],
   },
   {

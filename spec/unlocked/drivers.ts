@@ -42,6 +42,12 @@ export const driverFields: readonly UnlockedField[] = [
   row('*.restore.*', 'atomic', 'queue_work, cancel_work_sync, flush_work: as above', 'The same.'),
   row('*.odpDestroy.*', 'atomic', 'queue_work: as above', 'The same.'),
   row(
+    '*.driver.stack[].*',
+    'unlock',
+    'mmu_interval_notifier_insert, mmu_interval_notifier_remove: subscriptions->lock',
+    'On the stack of one thread: written by it before the insertion, and after the removal.',
+  ),
+  row(
     '*.driver.odp_destroy[].item',
     'unlock',
     'queue_work: as above',

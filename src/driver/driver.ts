@@ -41,8 +41,11 @@ export interface MirrorSetting {
   /**
    * Declares an interval notifier that the driver inserts and removes itself; part of a pool object
    * if `layout` is the layout of one. Only for a driver with `ownNotifiers`.
+   *
+   * @param walkers - the threads that walk under its number (default all that run accesses of the
+   * device)
    */
-  readonly declareNotifier: (layout: Layout) => OwnNotifier
+  readonly declareNotifier: (layout: Layout, walkers?: readonly number[]) => OwnNotifier
   /**
    * Declares state that all mirrors of one process share, of whichever device: the first mirror
    * declares it, and the others get the same.
@@ -122,6 +125,17 @@ export interface Driver<S = unknown> {
    */
   readonly ownNotifiers?: boolean
   /**
+   * The callback of a classic notifier over the whole address space, for a driver with
+   * `ownNotifiers` that has one besides them: it is called after theirs, for every invalidation,
+   * without a sequence number. With it, the device no longer uses the pages when this returns 0,
+   * and `invalidate` only has to set the sequence number. It returns -EAGAIN if `range.blockable`
+   * is false and it would have to sleep. It is registered from the beginning, and still called
+   * after `close`.
+   *
+   * @kernel mmu_notifier_ops.invalidate_range_start
+   */
+  readonly invalidateRangeStart?: Procedure<[current: Task, mirror: Mirror<S>, range: NotifierRange], number>
+  /**
    * The handler of a device fault: maps the pages from `start` to `end` (the page after the last)
    * as the CPU maps them, writable if `write`. A page that is mapped already needs no walk.
    */
@@ -129,6 +143,13 @@ export interface Driver<S = unknown> {
     [current: Task, mirror: Mirror<S>, start: number, end: number, write: boolean],
     FaultAnswer
   >
+  /**
+   * The handler of a device fault for exclusive access to `page` ({@link deviceAtomic}): takes it by
+   * make_device_exclusive or make_device_exclusive_range, and programs it by {@link mapAtomic}
+   * before it drops the folio lock. Returns 0, or a negative error number if the access fails.
+   * Absent: as in the reference driver.
+   */
+  readonly atomicFault?: Procedure<[current: Task, mirror: Mirror<S>, page: number], number>
   /**
    * An access to the pages from `start` to `end` by a software device without page table and TLB:
    * the driver looks up the pages in its own state, faults in the missing ones, and copies with the

@@ -7,6 +7,7 @@
  */
 import { type Access, type Device, Touched } from '../device/index.js'
 import {
+  type ClassicNotifier,
   declareOwnNotifier,
   declareRange,
   declareUpdateLock,
@@ -87,6 +88,8 @@ export interface Mirror<S = unknown> extends Device {
   readonly exclusiveOwner: number
   /** The notifier over the whole mirror. */
   readonly notifier: IntervalNotifier
+  /** The classic notifier of its driver, if that has one. */
+  readonly classic?: ClassicNotifier
   /** The driver's update lock: held while the device page table is changed, and by the callback. */
   readonly updateLock: Mutex
   /** All page frames of the machine, by number. */
@@ -130,6 +133,8 @@ export interface MirrorSize {
    */
   readonly exclusiveOwner?: number
   readonly notifier: IntervalNotifier
+  /** For the driver's `invalidateRangeStart`. */
+  readonly classic?: ClassicNotifier
   /** Threads that run accesses of the device. */
   readonly threads: readonly number[]
   /** True if its driver maps pages at the end of their migration (`migrateAndMap`). */
@@ -154,12 +159,16 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
   const { pages } = options.size
   const mirror: Mirror = layout.scope(options.name, (l) => {
     const updateLock = declareUpdateLock(l, 'update')
-    const own: OwnNotifier[] = []
+    const own: (readonly [OwnNotifier, readonly number[]])[] = []
     const shared: SharedState[] = []
     const setting = {
       ...options,
       mm: options.notifier.mm,
-      declareNotifier: (layout: Layout) => declareAnother(own, layout, options, driver),
+      declareNotifier: (layout: Layout, walkers: readonly number[] = options.threads) => {
+        const notifier = declareAnother(own.length, layout, options, driver)
+        own.push([notifier, walkers.filter((thread) => options.threads.includes(thread))])
+        return notifier
+      },
       perProcess: <D extends object>(declare: (layout: Layout) => D) =>
         sharedState(layout, driver, shared, `process[${options.notifier.mm.index}]`, declare),
       perDevice: <D extends object>(declare: (layout: Layout) => D) =>
@@ -167,7 +176,13 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
     }
     const earlier = l.pools.length
     const state = driver.state?.(l, setting)
-    if (state !== undefined) mustBeDeclared(driver.name, options.name, state, own)
+    if (state !== undefined)
+      mustBeDeclared(
+        driver.name,
+        options.name,
+        state,
+        own.map(([notifier]) => notifier),
+      )
     const pools = l.pools.slice(earlier).filter((pool) => !shared.some((each) => each.pools.includes(pool)))
     const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
     for (const way of ['program', 'remove'] as const)
@@ -196,6 +211,7 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
       owner: options.owner ?? -1,
       exclusiveOwner: options.exclusiveOwner ?? -1,
       notifier: options.notifier,
+      ...(options.classic ? { classic: options.classic } : {}),
       updateLock,
       frames: options.frames,
       pageTable: l.array('pte', pages, (entry) => translation(entry, true)),
@@ -219,10 +235,10 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
           declareRange(l, `range[${thread}]`, thread, options.notifier, options.size, protection.program),
         ]),
       ),
-      ownNotifiers: own.map((notifier, index) => ({
+      ownNotifiers: own.map(([notifier, walkers], index) => ({
         notifier,
         ranges: new Map(
-          options.threads.map((thread) => [
+          walkers.map((thread) => [
             thread,
             declareRange(
               l,
@@ -282,6 +298,13 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
   options.notifier.ops = { invalidate: invalidationOf(mirror), setUnder }
   for (const { notifier } of mirror.ownNotifiers)
     notifier.ops = { invalidate: invalidationOf(mirror, notifier.name), setUnder }
+  const { invalidateRangeStart } = driver
+  if (mirror.classic && invalidateRangeStart)
+    mirror.classic.ops = {
+      start: procedure(`${mirror.name}: invalidate_range_start`, function* (current: Task, _classic, range) {
+        return yield* invalidateRangeStart(current, mirror, range)
+      }),
+    }
   return mirror
 }
 
@@ -317,7 +340,7 @@ export function mostOwnNotifiers(pages: number): number {
 }
 
 function declareAnother(
-  own: OwnNotifier[],
+  earlier: number,
   layout: Layout,
   { name, notifier: { mm }, size: { pages } }: MirrorSize,
   driver: Driver,
@@ -327,10 +350,10 @@ function declareAnother(
       'scenario',
       `driver ${driver.name} declares a notifier of its own and has the mirror's too; say \`ownNotifiers: true\``,
     )
-  if (own.length === mostOwnNotifiers(pages))
+  if (earlier === mostOwnNotifiers(pages))
     throw new SpecificationError(
       'scenario',
-      `driver ${driver.name} declares more than ${own.length} notifiers for ${name}, which has ${pages} pages`,
+      `driver ${driver.name} declares more than ${earlier} notifiers for ${name}, which has ${pages} pages`,
     )
   const notifier = declareOwnNotifier(layout, 'notifier', mm, pages)
   beforeFree(layout, () =>
@@ -340,7 +363,6 @@ function declareAnother(
       `what ${notifier.name} is part of is freed, and it has not been removed`,
     ),
   )
-  own.push(notifier)
   return notifier
 }
 

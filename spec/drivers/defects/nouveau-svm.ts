@@ -4,26 +4,30 @@
  *
  * @module
  */
-import {
-  allocateAndCopy,
-  dirtyPages,
-  faultArgs,
-  flushDevice,
-  systemFrames,
-  unlink,
-  unmapPages,
-} from '../../../src/driver/index.js'
+import { allocateAndCopy, faultArgs, systemFrames, unlink } from '../../../src/driver/index.js'
 import {
   drainFaultHandler,
+  nouveau_atomic_fault_in,
+  nouveau_atomic_give_up,
   nouveau_dmem_migrate_to_ram,
+  nouveau_notifier_end,
+  nouveau_notifier_insert,
+  nouveau_notifier_remove,
   nouveau_pfns_map,
+  nouveau_range_fault,
+  nouveau_range_fault_watched,
+  nouveau_svm_range_invalidate,
   nouveau_svmm_invalidate_range_start,
 } from '../../../src/driver/tree/index.js'
 import {
+  Errno,
   MIGRATE_PFN_WRITE,
   migrate_vma_finalize,
   migrate_vma_pages,
   migrate_vma_setup,
+  mmu_notifier_invalidate_range_start,
+  mn_hlist_invalidate_range_start,
+  mn_itree_invalidate,
   NotifyEvent,
   pagesOf,
   VM_FAULT_OOM,
@@ -51,17 +55,10 @@ const withoutFaultPage = override(
 /** The classic notifier returns at once for every migration of nouveau itself. */
 const passesOver = override(
   nouveau_svmm_invalidate_range_start,
-  () =>
-    function* (_current, svmm, range): Running<void> {
-      if (range.event === NotifyEvent.MIGRATE && range.owner === svmm.owner) return
-      yield* svmm.state.mutex.lock()
-      yield* step('NVIF_VMM_V0_PFNCLR', () => {
-        dirtyPages(svmm, range)
-        unmapPages(svmm, range)
-        return 0
-      })
-      yield* flushDevice(svmm, range)
-      yield* svmm.state.mutex.unlock()
+  (original) =>
+    function* (current, svmm, range): Running<number> {
+      if (range.event === NotifyEvent.MIGRATE && range.owner === svmm.owner) return 0
+      return yield* original(current, svmm, range)
     },
 )
 
@@ -69,7 +66,7 @@ const passesOver = override(
 const mapsAll = override(
   nouveau_pfns_map,
   () =>
-    function* (current, svmm, args): Running<void> {
+    function* (current, svmm, _sn, args): Running<void> {
       yield* svmm.state.mutex.lock()
       for (let page = args.start; page < args.end; page++)
         yield* step('map what was copied', () => {
@@ -80,6 +77,54 @@ const mapsAll = override(
           return 0
         })
       yield* svmm.state.mutex.unlock()
+    },
+)
+
+/** A turn that has collided keeps the folio locked. */
+const keepsTheFolio = override(nouveau_atomic_give_up, () => function* (): Running<void> {})
+
+/** The page is not faulted in before the sequence number is sampled. */
+const takesAtOnce = override(
+  nouveau_atomic_fault_in,
+  () =>
+    function* (): Running<number> {
+      return 0
+    },
+)
+
+/** The interval notifier passes over every EXCLUSIVE event, whoever its owner is. */
+const passesOverAll = override(
+  nouveau_svm_range_invalidate,
+  (original) =>
+    function* (current, svmm, range, curSeq, notifier): Running<number> {
+      if (range.event === NotifyEvent.EXCLUSIVE) return 1
+      return yield* original(current, svmm, range, curSeq, notifier)
+    },
+)
+
+/** Only where it was programmed the notifier is removed. */
+const keepsItsNotifier = override(
+  nouveau_range_fault,
+  () =>
+    function* (current, svmm, fault): Running<number> {
+      const pages = { start: fault.page, end: fault.page + 1 }
+      const sn = yield* nouveau_notifier_insert(current, svmm, pages, false)
+      if (sn === 'none') return -Errno.EINVAL
+      const error = yield* nouveau_range_fault_watched(current, svmm, sn, fault)
+      if (error) yield* nouveau_notifier_end(current, svmm, sn)
+      else yield* nouveau_notifier_remove(current, svmm, sn)
+      return error
+    },
+)
+
+/** Classic notifiers are called before interval notifiers. */
+const classicFirst = override(
+  mmu_notifier_invalidate_range_start,
+  () =>
+    function* (current, mm, range): Running<number> {
+      const refused = yield* mn_hlist_invalidate_range_start(current, mm, range)
+      if (refused) return refused
+      return yield* mn_itree_invalidate(current, mm, range)
     },
 )
 
@@ -105,7 +150,7 @@ export const nouveauDefects: readonly Defect[] = [
     requirement: 'C30',
     scenario: 'nouveau-svm/migrate',
     overrides: [withoutFaultPage],
-    steps: 55,
+    steps: 52,
   },
   {
     name: 'T91',
@@ -119,7 +164,7 @@ export const nouveauDefects: readonly Defect[] = [
     requirement: 'C41',
     scenario: 'nouveau-svm/migrate-partly',
     overrides: [passesOver],
-    steps: 8,
+    steps: 7,
   },
   {
     name: 'T92',
@@ -132,7 +177,7 @@ export const nouveauDefects: readonly Defect[] = [
     requirement: 'C1',
     scenario: 'nouveau-svm/migrate-and-dontneed',
     overrides: [mapsAll],
-    steps: 35,
+    steps: 32,
   },
   {
     name: 'T93',
@@ -140,13 +185,80 @@ export const nouveauDefects: readonly Defect[] = [
     title: 'nouveau: an address space of the GPU is freed while its fault handler runs',
     text:
       'nouveau_svm_fault looks the address space up under the mutex, drops the mutex, and takes no ' +
-      'reference. The client closes, and nouveau_svmm_fini removes the notifier and frees the address ' +
-      'space. The handler maps a page for which no invalidation comes any more. Fixed in 7.x: the ' +
+      'reference. The client closes, and nouveau_svmm_fini gives up the page table and frees the ' +
+      'address space. The handler maps a page, and the classic notifier clears nothing any more. Fixed in 7.x: the ' +
       'handler is drained first.',
     source: [`reference D17; ${SVM}, commit b46ddaf08234`],
-    requirement: 'C1',
+    requirement: 'C3',
     scenario: 'nouveau-svm/close-versus-fault',
     overrides: [withoutDrain],
-    steps: 22,
+    steps: 29,
+  },
+  {
+    name: 'T96',
+    kind: 'history',
+    title: 'nouveau: an atomic fault that collides keeps its folio locked',
+    text:
+      'nouveau_atomic_range_fault compares the sequence number, finds it changed, and starts over without ' +
+      'unlocking and putting the folio. The lock is never dropped, and a CPU that faults on the page waits ' +
+      'for ever. Fixed in 6.14.',
+    source: [`reference D14; ${SVM}, commit b3fefbb30a16`],
+    requirement: 'lock-discipline',
+    scenario: 'nouveau-svm/atomic-protect',
+    overrides: [keepsTheFolio],
+    steps: 38,
+  },
+  {
+    name: 'T97',
+    kind: 'mutation',
+    title: 'nouveau: an atomic fault on a page that is exclusive already collides with itself',
+    text:
+      'A finding of this model: nouveau_atomic_range_fault samples the sequence number before the page is ' +
+      'faulted in. The page is exclusive from an earlier turn: faulting it in restores it, and the event of ' +
+      'that has no owner, so that the callback sets the sequence. It collides until the timeout.',
+    source: [`reference F.1, H24; ${SVM}: nouveau_atomic_range_fault`],
+    requirement: 'C49',
+    scenario: 'nouveau-svm/atomic-again',
+    overrides: [takesAtOnce],
+    steps: 46,
+  },
+  {
+    name: 'T98',
+    kind: 'mutation',
+    title: 'nouveau: the notifier of a fault passes over every EXCLUSIVE event',
+    text:
+      'The callback looks at the event, and not at its owner: that another device has taken the page, or a ' +
+      'CPU fault has taken it back, changes no sequence number, and the fault programs what it had.',
+    source: [`our own; ${SVM}: nouveau_svm_range_invalidate`],
+    requirement: 'C43',
+    scenario: 'nouveau-svm/atomic-two-devices',
+    overrides: [passesOverAll],
+    steps: 41,
+  },
+  {
+    name: 'T99',
+    kind: 'mutation',
+    title: 'nouveau: a fault that fails leaves its notifier inserted',
+    text:
+      'nouveau_range_fault returns from the middle of its loop, and its notifier is on its stack: the tree of ' +
+      'the address space still has it.',
+    source: [`our own; ${SVM}: nouveau_range_fault`],
+    requirement: 'C17',
+    scenario: 'nouveau-svm/munmap',
+    overrides: [keepsItsNotifier],
+    steps: 14,
+  },
+  {
+    name: 'T100',
+    kind: 'mutation',
+    title: 'nouveau: the classic notifier is called before the interval notifier',
+    text:
+      'The interval notifier of nouveau clears no entry, which holds only because the classic notifier is ' +
+      'called after it. In the other order a fault programs the page between the two.',
+    source: [`our own; ${SVM}: nouveau_svm_range_invalidate; mm/mmu_notifier.c`],
+    requirement: 'C1',
+    scenario: 'nouveau-svm/munmap',
+    overrides: [classicFirst],
+    steps: 24,
   },
 ]

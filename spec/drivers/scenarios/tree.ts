@@ -38,6 +38,7 @@ import {
 } from '../../mirror/scenarios/notifiers.js'
 import { refusedRequests } from '../../mirror/scenarios/requests.js'
 import { amdkfdScenarios } from './amdkfd-svm.js'
+import { nouveauScenarios } from './nouveau-svm.js'
 import { xeVramScenarios } from './xe-vram.js'
 
 /** `rxe/munmap` and so on: scenarios with a driver of the tree, which exercise `also` what only it has. */
@@ -279,4 +280,6 @@ export const treeScenarios: readonly Scenario[] = [
   ...shownBy(nouveauSvmDriver, [writeToOwnMemory]),
   ...small(shownBy(nouveauSvmDriver, [unmapAndClose])),
   ...shownBy(nouveauSvmDriver, [closeVersusFault]),
+  ...small(shownBy(nouveauSvmDriver, [munmapVersusDevice])),
+  ...nouveauScenarios,
 ]

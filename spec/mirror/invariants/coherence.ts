@@ -6,6 +6,7 @@
 import { type Mirror, notifiersOf, type Translation } from '../../../src/driver/index.js'
 import {
   __mmu_notifier_release,
+  exit_mmap,
   type Frame,
   hasNotifiers,
   innermostRange,
@@ -14,7 +15,7 @@ import {
   type Pte,
   PteKind,
 } from '../../../src/kernel/index.js'
-import { type Invariant, old, type StepClaim } from '../../../src/world/index.js'
+import { type AnyProcedure, type Invariant, old, type StepClaim } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 interface Named {
@@ -195,22 +196,33 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
     judge(thread, from, to) {
       let said: true | undefined
       for (const mirror of mirrors)
-        for (const notifier of notifiersOf(mirror)) {
-          const { invalidate, finish } = notifier.ops
-          const callback = finish ?? invalidate
+        for (const { callback, watched } of lastCallbacksOf(mirror)) {
           if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
           const { start, end } = innermostRange(machine, thread)
           if (old(() => gaveUp(world, mirror, thread)) || old(() => isOwn(world, mirror, thread))) continue
           said = true
-          const left =
-            notifier === mirror.notifier
-              ? reachable(mirror, start, end)
-              : reachable(mirror, Math.max(start, notifier.start), Math.min(end, notifier.last + 1))
+          const { start: first, last } = watched
+          const left = reachable(mirror, Math.max(start, first), Math.min(end, last + 1))
           if (left !== undefined) return `${mirror.name}'s callback returned, and ${left}`
         }
       return said
     },
   }
+}
+
+/** The callbacks of the driver after which the device must not reach the pages, and the pages that each watches. */
+function lastCallbacksOf(mirror: Mirror): {
+  readonly callback: AnyProcedure
+  readonly watched: { readonly start: number; readonly last: number }
+}[] {
+  const { classic, notifier: whole, pageTable } = mirror
+  const everything = { start: 0, last: pageTable.length - 1 }
+  // The classic notifier is called after the others.
+  if (classic) return [{ callback: classic.ops.start, watched: everything }]
+  return notifiersOf(mirror).map((notifier) => ({
+    callback: notifier.ops.finish ?? notifier.ops.invalidate,
+    watched: notifier === whole ? everything : notifier,
+  }))
 }
 
 /**
@@ -241,6 +253,8 @@ export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
       let said: true | undefined
       for (const mirror of mirrors) {
         if (mirror.mm.users !== 0) continue
+        // A classic notifier without `release` is told once the pages are unmapped.
+        if (mirror.classic && tasks.some(({ thread }) => view.inside(thread, exit_mmap))) continue
         said = true
         const left = reachable(mirror, 0, mirror.pageTable.length)
         if (left !== undefined) return `the address space is released, and ${left}`

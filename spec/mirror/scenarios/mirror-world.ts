@@ -40,10 +40,12 @@ import {
   mappingForDma,
 } from '../../../src/generations/index.js'
 import {
+  type ClassicNotifier,
   countingEnd,
   countingStart,
   declareMachine,
   lastFrame,
+  type Machine,
   type Task,
   worker_thread,
 } from '../../../src/kernel/index.js'
@@ -269,7 +271,12 @@ export function mirrorModel(
       ...(options.recorded ? snapshotNotifiers(options.recorded, pages) : []),
     ],
     ...(driver.ownNotifiers ? { ownNotifiers: options.mirrors.length * mostOwnNotifiers(pages) } : {}),
-    classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
+    classics: [
+      ...(options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
+      ...(driver.invalidateRangeStart
+        ? options.mirrors.map(({ name, process = 0 }) => ({ name: classicOf(name), mm: process }))
+        : []),
+    ],
     deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
     ...(options.recorded ? { evictsChunks: true } : {}),
     ...(options.mirrors.some(({ coherent }) => coherent)
@@ -315,6 +322,7 @@ export function mirrorModel(
         owner: ownerOf(options.mirrors, index),
         ...(exclusive ? { exclusiveOwner: size.deviceMemory.length + index } : {}),
         notifier: intervals.find((notifier) => notifier.name === `${name}.notifier`) ?? intervals[index],
+        ...(driver.invalidateRangeStart ? classicNotifier(machine, name) : {}),
         storesStructPages: options.recorded !== undefined,
         size,
         frames: machine.frames,
@@ -467,6 +475,18 @@ function withWorkers(options: MirrorScenario, driver: Driver): MirrorScenario {
     })),
   )
   return workers.length === 0 ? options : { ...options, threads: [...options.threads, ...workers] }
+}
+
+/** The name of the classic notifier of the driver of a mirror. */
+function classicOf(mirror: string): string {
+  return `${mirror}.mmu_notifier`
+}
+
+/** The classic notifier of the driver of the mirror. */
+function classicNotifier({ mms }: Machine, mirror: string): { readonly classic?: ClassicNotifier } {
+  const all = mms.flatMap(({ subscriptions }) => subscriptions.classics)
+  const classic = all.find(({ name }) => name === classicOf(mirror))
+  return classic ? { classic } : {}
 }
 
 /** The index of the first mirror of the device. */

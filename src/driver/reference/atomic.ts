@@ -72,7 +72,7 @@ export const serveAtomicFault = procedure(
   'device atomic fault',
   function* (current: Task, mirror: Mirror, page: number, faults: number): Running<number> {
     if (faults === MOST_ATOMIC_TRIES) return -Errno.EBUSY
-    const error = yield* atomicFault(current, mirror, page)
+    const error = yield* (mirror.driver.atomicFault ?? atomicFault)(current, mirror, page)
     return error ? error : yield* become(deviceAtomicTry, current, mirror, page, faults + 1)
   },
 )

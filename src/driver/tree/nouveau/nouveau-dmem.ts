@@ -7,6 +7,7 @@
  */
 import {
   type DeviceFault,
+  Errno,
   isCurrent,
   isMigrating,
   type MigrateVma,
@@ -27,7 +28,13 @@ import {
   migrateUnderMmapLock,
   systemFrames,
 } from '../../memory/device-memory.js'
-import { nouveau_svmm_invalidate, type Svmm } from './nouveau-svm.js'
+import {
+  nouveau_notifier_insert,
+  nouveau_notifier_remove,
+  nouveau_svmm_invalidate,
+  type Svmm,
+  type SvmNotifier,
+} from './nouveau-svmm.js'
 
 /** Clears the GPU's entries of the pages that are migrated back. */
 export const nouveau_dmem_unmap = procedure(
@@ -39,27 +46,31 @@ export const nouveau_dmem_unmap = procedure(
   },
 )
 
-/** Migrates the pages to VRAM, as far as possible, and maps them. @kernel nouveau_svmm_bind */
+/**
+ * Migrates the pages to VRAM, as far as possible, and maps them. A notifier watches them meanwhile,
+ * as for a fault.
+ *
+ * @kernel nouveau_svmm_bind
+ */
 export const nouveau_dmem_migrate_vma = procedure(function* nouveau_dmem_migrate_vma(
   current: Task,
   svmm: Svmm,
   start: number,
   end: number,
 ): Running<number> {
-  const { mm, owner, notifier, state } = svmm
+  const { mm, owner } = svmm
   const args = { mm, start, end, owner, select: SELECT_SYSTEM }
-  const move = state.moves[current.thread]
-  yield* mmu_interval_read_begin(notifier, move.seq)
-  yield* state.mutex.critical('note the number', () => {
-    move.isUndisturbed = isCurrent(move.seq, notifier)
-    return 0
-  })
-  return yield* migrateUnderMmapLock(
+  const sn = yield* nouveau_notifier_insert(current, svmm, args, true)
+  if (sn === 'none') return -Errno.EINVAL
+  yield* mmu_interval_read_begin(sn.notifier, sn.moveSeq)
+  const error = yield* migrateUnderMmapLock(
     current,
     args,
     () => allocateAndCopy(current, args, current.machine.deviceMemory[owner].frames),
-    () => nouveau_pfns_map(current, svmm, args),
+    () => nouveau_pfns_map(current, svmm, sn, args),
   )
+  yield* nouveau_notifier_remove(current, svmm, sn)
+  return error
 })
 
 /**
@@ -69,14 +80,15 @@ export const nouveau_dmem_migrate_vma = procedure(function* nouveau_dmem_migrate
 export const nouveau_pfns_map = procedure(function* nouveau_pfns_map(
   current: Task,
   svmm: Svmm,
+  sn: SvmNotifier,
   args: MigrateVma,
 ): Running<void> {
-  const { mutex, moves } = svmm.state
+  const { mutex } = svmm.state
   yield* mutex.lock()
   for (let page = args.start; page < args.end; page++)
     yield* step('NVIF_VMM_V0_PFNMAP', () => {
       const entry = pagesOf(current)[page]
-      if (!moves[current.thread].isUndisturbed || !isMigrating(entry)) return 0
+      if (!isCurrent(sn.moveSeq, sn.notifier) || !isMigrating(entry)) return 0
       svmm.pageTable[page].frame = entry.dst
       svmm.pageTable[page].write = mayWriteMigrated(current, args, page)
       return 0

@@ -1,12 +1,10 @@
 /**
- * nouveau's shared virtual memory: one page for each fault, validated and programmed under
- * `svmm->mutex`; an interval notifier that sets the sequence number, and a classic notifier, called
- * after it, that clears the GPU's entries.
+ * nouveau's shared virtual memory: a fault of the GPU inserts an interval notifier over its page,
+ * walks, programs the page under `svmm->mutex`, and removes the notifier again.
  *
  * @see drivers/gpu/drm/nouveau/nouveau_svm.c
  * @module
  */
-import { flushDevice } from '../../../device/index.js'
 import {
   Errno,
   HMM_PFN_REQ_FAULT,
@@ -14,112 +12,29 @@ import {
   HMM_PFN_WRITE,
   hmm_range_fault,
   isMappable,
-  LockRank,
   mmget_not_zero,
   mmput,
-  mmu_interval_notifier_remove,
   mmu_interval_read_begin,
   mmu_interval_read_retry,
-  mmu_interval_set_seq,
-  type NotifierRange,
   type Task,
 } from '../../../kernel/index.js'
-import {
-  become,
-  choose,
-  type Layout,
-  Mutex,
-  procedure,
-  type RecordOf,
-  type Running,
-  step,
-} from '../../../world/index.js'
-import type { FaultAnswer, MirrorSetting } from '../../driver.js'
+import { become, choose, procedure, type Running, step } from '../../../world/index.js'
+import type { FaultAnswer } from '../../driver.js'
 import { endOfRange } from '../../fault.js'
 import { drainHandlers, unlink } from '../../fault-handler.js'
 import { migrateToSystem } from '../../memory/device-memory.js'
-import { isOwnMigration, type Mirror, rangeOf } from '../../mirror.js'
-import { dirtyPages, mapPage, unmapPages } from '../../page-table.js'
+import { rangeOf } from '../../mirror.js'
+import { mapPage } from '../../page-table.js'
+import {
+  nouveau_notifier_insert,
+  nouveau_notifier_remove,
+  nouveau_svmm_invalidate,
+  type Svmm,
+  type SvmNotifier,
+} from './nouveau-svmm.js'
 
 /** How often a page of VRAM is migrated back for one write. */
 const MOST_TRIES = 2
-
-/** An address space of the GPU. @kernel struct nouveau_svmm */
-export const declareSvmm = (l: Layout, { notifier }: MirrorSetting) => {
-  const mutex = new Mutex(l, 'mutex', { rank: LockRank.update })
-  return {
-    mutex,
-    /** The migrations to VRAM, by thread. */
-    moves: l.array('move', l.threads, (move) => ({
-      /** The sequence number at the start. */
-      seq: move.sequence('seq', notifier),
-      /** False once another invalidation has come. */
-      isUndisturbed: move.flag('is_undisturbed', { guardedBy: mutex }),
-    })),
-  }
-}
-
-/** An address space of the GPU. */
-export type Svmm = Mirror<RecordOf<ReturnType<typeof declareSvmm>>>
-
-/**
- * Clears entries of the GPU's page table. Called under `svmm->mutex`.
- *
- * @kernel nouveau_svmm_invalidate (NVIF_VMM_V0_PFNCLR)
- */
-export const nouveau_svmm_invalidate = procedure(function* nouveau_svmm_invalidate(
-  svmm: Svmm,
-  range: Pick<NotifierRange, 'start' | 'end'>,
-): Running<void> {
-  yield* step('NVIF_VMM_V0_PFNCLR', () => {
-    dirtyPages(svmm, range)
-    unmapPages(svmm, range)
-    return 0
-  })
-  yield* flushDevice(svmm, range)
-})
-
-/** The interval notifier: makes running faults walk again. */
-export const nouveau_svm_range_invalidate = procedure(function* nouveau_svm_range_invalidate(
-  current: Task,
-  svmm: Svmm,
-  range: NotifierRange,
-  curSeq: number,
-): Running<void> {
-  yield* svmm.state.mutex.lock()
-  yield* step('set_seq', () => {
-    mmu_interval_set_seq(svmm.notifier, curSeq)
-    const isOwn = isOwnMigration(svmm, range)
-    for (const [thread, move] of svmm.state.moves.entries())
-      if (!isOwn || thread !== current.thread) move.isUndisturbed = false
-    return 0
-  })
-  yield* svmm.state.mutex.unlock()
-})
-
-/** The classic notifier. It also clears the entries of pages that nouveau itself migrates. */
-export const nouveau_svmm_invalidate_range_start = procedure(function* nouveau_svmm_invalidate_range_start(
-  _current: Task,
-  svmm: Svmm,
-  range: NotifierRange,
-): Running<void> {
-  yield* svmm.state.mutex.lock()
-  yield* nouveau_svmm_invalidate(svmm, range)
-  yield* svmm.state.mutex.unlock()
-})
-
-/** Both notifiers of an invalidation, in the kernel's order. */
-export const nouveau_invalidate = procedure(function* nouveau_invalidate(
-  current: Task,
-  svmm: Svmm,
-  range: NotifierRange,
-  curSeq: number,
-): Running<number> {
-  if (!range.blockable) return 0
-  yield* nouveau_svm_range_invalidate(current, svmm, range, curSeq)
-  yield* nouveau_svmm_invalidate_range_start(current, svmm, range)
-  return 1
-})
 
 /** A fault of the GPU. */
 interface GpuFault {
@@ -129,13 +44,30 @@ interface GpuFault {
   readonly tries: number
 }
 
+/** The page was programmed, and lacks the permission to write. */
+const LACKS_WRITE = 1
+
+/** Programs one page, which a notifier of its own watches meanwhile. */
+export const nouveau_range_fault = procedure(function* nouveau_range_fault(
+  current: Task,
+  svmm: Svmm,
+  fault: GpuFault,
+): Running<number> {
+  const pages = { start: fault.page, end: fault.page + 1 }
+  const sn = yield* nouveau_notifier_insert(current, svmm, pages, false)
+  if (sn === 'none') return -Errno.EINVAL
+  const error = yield* nouveau_range_fault_watched(current, svmm, sn, fault)
+  yield* nouveau_notifier_remove(current, svmm, sn)
+  return error === LACKS_WRITE ? yield* become(nouveau_svm_lacks_write, current, svmm, fault) : error
+})
+
 /** Walks one page. */
 export const nouveau_range_walk = procedure(
   'nouveau_range_fault (walk)',
-  function* (current: Task, svmm: Svmm, { page, write }: GpuFault): Running<number> {
+  function* (current: Task, svmm: Svmm, sn: SvmNotifier, { page, write }: GpuFault): Running<number> {
     const { mmapLock } = svmm.mm
     yield* mmapLock.lockRead()
-    const error = yield* hmm_range_fault(current, rangeOf(svmm, current), {
+    const error = yield* hmm_range_fault(current, rangeOf(svmm, current, sn.notifier), {
       start: page,
       end: page + 1,
       defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
@@ -147,38 +79,37 @@ export const nouveau_range_walk = procedure(
   },
 )
 
-/** Programs one page from the report of the walk. @kernel nouveau_range_fault */
-export const nouveau_range_fault = procedure(function* nouveau_range_fault(
-  current: Task,
-  svmm: Svmm,
-  fault: GpuFault,
-): Running<number> {
-  const { mutex } = svmm.state
-  const range = rangeOf(svmm, current)
-  yield* mmu_interval_read_begin(svmm.notifier, range.notifierSeq)
-  const error = yield* nouveau_range_walk(current, svmm, fault)
-  if (error === -Errno.EBUSY) return yield* become(nouveau_range_again, current, svmm, fault)
-  if (error) return error
-  yield* mutex.lock()
-  if (yield* mmu_interval_read_retry(svmm.notifier, range.notifierSeq)) {
+/** One turn of the loop: programs the page from the report of the walk. */
+export const nouveau_range_fault_watched = procedure(
+  'nouveau_range_fault (watched)',
+  function* (current: Task, svmm: Svmm, sn: SvmNotifier, fault: GpuFault): Running<number> {
+    const { mutex } = svmm.state
+    const range = rangeOf(svmm, current, sn.notifier)
+    yield* mmu_interval_read_begin(sn.notifier, range.notifierSeq)
+    const error = yield* nouveau_range_walk(current, svmm, sn, fault)
+    if (error === -Errno.EBUSY) return yield* become(nouveau_range_again, current, svmm, sn, fault)
+    if (error) return error
+    yield* mutex.lock()
+    if (yield* mmu_interval_read_retry(sn.notifier, range.notifierSeq)) {
+      yield* mutex.unlock()
+      return yield* become(nouveau_range_again, current, svmm, sn, fault)
+    }
+    const lacks = yield* step('nouveau_hmm_convert_pfn, NVIF_VMM_V0_PFNMAP', () => {
+      if (isMappable(range, fault.page)) mapPage(svmm, range, fault.page)
+      return fault.write && !(range.pfns[fault.page].flags & HMM_PFN_WRITE) ? LACKS_WRITE : 0
+    })
     yield* mutex.unlock()
-    return yield* become(nouveau_range_again, current, svmm, fault)
-  }
-  const lacks = yield* step('nouveau_hmm_convert_pfn, NVIF_VMM_V0_PFNMAP', () => {
-    if (isMappable(range, fault.page)) mapPage(svmm, range, fault.page)
-    return fault.write && !(range.pfns[fault.page].flags & HMM_PFN_WRITE) ? 1 : 0
-  })
-  yield* mutex.unlock()
-  return lacks ? yield* become(nouveau_svm_lacks_write, current, svmm, fault) : 0
-})
+    return lacks
+  },
+)
 
 /** Retries unless the timeout has expired. */
 export const nouveau_range_again = procedure(
   'nouveau_range_fault (again)',
-  function* (current: Task, svmm: Svmm, fault: GpuFault): Running<number> {
+  function* (current: Task, svmm: Svmm, sn: SvmNotifier, fault: GpuFault): Running<number> {
     const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
     if (expired) return -Errno.EBUSY
-    return yield* become(nouveau_range_fault, current, svmm, fault)
+    return yield* become(nouveau_range_fault_watched, current, svmm, sn, fault)
   },
 )
 
@@ -222,6 +153,7 @@ export const drainFaultHandler = procedure(
 
 /**
  * Destroys the address space of the GPU. Waits for running faults first if the scenario has any.
+ * From here on the classic notifier does nothing.
  */
 export const nouveau_svmm_fini = procedure(function* nouveau_svmm_fini(
   _current: Task,
@@ -231,6 +163,9 @@ export const nouveau_svmm_fini = procedure(function* nouveau_svmm_fini(
   if (ending) yield* drainFaultHandler(svmm)
   yield* state.mutex.lock()
   yield* nouveau_svmm_invalidate(svmm, { start: notifier.start, end: notifier.last + 1 })
+  yield* step('svmm->vmm = NULL', () => {
+    state.hasVmm = false
+    return 0
+  })
   yield* state.mutex.unlock()
-  yield* mmu_interval_notifier_remove(notifier)
 })
