@@ -13,28 +13,17 @@ import { onNoWay, Samples } from './audit/samples.js'
 import { coverageOf } from './claims/coverage.js'
 import type { Broken } from './claims/judge.js'
 import { bytesOfGraph, findLasso, type Lasso } from './claims/progress.js'
+import { Clock } from './clock.js'
 import { Digest } from './digest.js'
 import { Exploration } from './explore/explore.js'
 import { bindCharts } from './explore/system.js'
 import { installGuards } from './guard.js'
-import { type Host, portableHost } from './host.js'
-import type { CheckOptions, FreshModel, Limits } from './options.js'
+import type { CheckOptions, FreshModel } from './options.js'
 import type { CheckResult, LimitReached, Verdict, ViolationReport } from './result.js'
 import { breachingRun, reportOf, runInstead, type TraceSubject } from './runs/trace.js'
 
-/** States explored between two looks at the clock. */
-const BATCH = 1024
-/**
- * Assumed maximum number of new states found from one state, on average over a batch. No scenario
- * has more.
- */
-const MOST_NEW = 16
 /** Samples of each step of the procedures under test. */
 const SAMPLES = 4
-/** Milliseconds between two turns of the event loop, so that an interrupt is noticed. */
-const TURN_MS = 50
-/** Milliseconds between two reports of progress. */
-const REPORT_MS = 250
 
 /** What no world of this project models. Part of every verdict. */
 export const NOT_MODELLED: readonly string[] = [
@@ -101,6 +90,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   )
   if (options.digest) exploration.digest = new Digest(exploration.system)
   const clock = new Clock(scenario.name, exploration, options)
+  const resumedFrom = clock.goOn()
   let stopped: LimitReached | 'interrupted' | undefined
   try {
     stopped = await clock.explore()
@@ -166,6 +156,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     depth: exploration.depth,
     queue: exploration.queue,
     elapsedMs: clock.elapsedMs,
+    ...(resumedFrom === undefined ? {} : { resumedFrom }),
     storedBytes: exploration.store.bytes,
     storage: 'exact',
     reductions: exploration.system.normaliser.names,
@@ -312,110 +303,4 @@ function violationOf(
     }`,
   }
   return reportOf(about, broken, instead?.steps ?? [], { shortest: instead !== undefined })
-}
-
-/**
- * Number of states to explore in one batch, so that a limit of states is exceeded by the steps of
- * one state at most.
- */
-function batchWithin(limit: number | undefined, count: number): number {
-  if (limit === undefined) return BATCH
-  return Math.max(1, Math.min(BATCH, Math.floor((limit - count) / MOST_NEW)))
-}
-
-/** Default memory limit of a check on `host`, in bytes. */
-export function memoryFor({ memoryBytes }: Host): number {
-  return Math.min(4 * 2 ** 30, Math.floor((memoryBytes ?? Number.POSITIVE_INFINITY) * 0.75))
-}
-
-/** Watches time, memory and requests to stop. */
-class Clock {
-  private readonly host: Host
-  private readonly began: number
-  private lastTurn: number
-  private lastReport: number
-  private readonly memoryBytes: number
-  private readonly limits: Limits
-  /** What ended the check early. */
-  stopped: LimitReached | 'interrupted' | undefined
-
-  constructor(
-    private readonly scenario: string,
-    private readonly exploration: Exploration,
-    private readonly options: CheckOptions,
-  ) {
-    this.host = options.host ?? portableHost
-    this.began = this.host.now()
-    this.lastTurn = this.began
-    this.lastReport = this.began
-    this.limits = options.limits ?? {}
-    this.memoryBytes = this.limits.memoryBytes ?? memoryFor(this.host)
-  }
-
-  get elapsedMs(): number {
-    return this.host.now() - this.began
-  }
-
-  /** Explores until it is complete or stopped. */
-  async explore(): Promise<LimitReached | 'interrupted' | undefined> {
-    const { exploration, limits } = this
-    let batch = BATCH
-    while (!exploration.done) {
-      if (limits.states !== undefined && exploration.store.count >= limits.states)
-        return this.stop({ kind: 'states', value: limits.states })
-      if (!this.hasRoomFor(exploration.store.bytesToGrow(MOST_NEW * BATCH))) return this.stopForMemory()
-      const began = this.host.now()
-      exploration.advance(Math.min(batch, batchWithin(limits.states, exploration.store.count)))
-      // If steps are slow, a smaller batch lets a time limit or an interrupt take effect soon.
-      batch = this.host.now() - began > TURN_MS ? Math.max(1, batch >> 2) : Math.min(BATCH, batch * 2)
-      if (!(await this.turn('exploring'))) return this.stopped
-    }
-    return undefined
-  }
-
-  /** Yields to the event loop now and then; false if the check should stop. */
-  async turn(phase: 'exploring' | 'progress' | 'audit', explored?: number): Promise<boolean> {
-    if (this.options.signal?.aborted) {
-      this.stop('interrupted')
-      return false
-    }
-    const now = this.host.now()
-    if (this.limits.timeMs !== undefined && now - this.began > this.limits.timeMs) {
-      this.stop({ kind: 'time', value: this.limits.timeMs })
-      return false
-    }
-    if (now - this.lastTurn < TURN_MS) return true
-    this.lastTurn = now
-    if (now - this.lastReport >= REPORT_MS) {
-      this.lastReport = now
-      this.options.onProgress?.({
-        scenario: this.scenario,
-        phase,
-        states: this.exploration.store.count,
-        transitions: this.exploration.transitions,
-        queue: explored === undefined ? this.exploration.queue : this.exploration.store.count - explored,
-        depth: this.exploration.depth,
-        elapsedMs: now - this.began,
-      })
-    }
-    await this.host.pause()
-    if (!this.options.signal?.aborted) return true
-    this.stop('interrupted')
-    return false
-  }
-
-  /** False if `bytes` more would exceed the memory limit. The check then ends with that limit. */
-  hasRoomFor(bytes: number): boolean {
-    return this.exploration.bytes + bytes <= this.memoryBytes
-  }
-
-  /** Ends the check at the memory limit. */
-  stopForMemory(): LimitReached {
-    return this.stop({ kind: 'memory', value: this.memoryBytes })
-  }
-
-  private stop<T extends LimitReached | 'interrupted'>(why: T): T {
-    this.stopped = why
-    return why
-  }
 }

@@ -178,6 +178,12 @@ function contentsOf(value: object, inner: (value: unknown) => string): string {
 /** Cells whose bits lie in one word of a state. */
 type CellsByWord = readonly (readonly number[])[]
 
+/** A digest that is not added up yet, as plain data. */
+export interface SavedDigest {
+  readonly states: readonly number[]
+  readonly steps: readonly number[]
+}
+
 /** Adds up the digest during exploration. */
 export class Digest {
   private readonly cells: readonly Cell[]
@@ -238,6 +244,17 @@ export class Digest {
       ofThread[choice].set(result, label)
     }
     return label
+  }
+
+  /** What was added up so far, for {@link restore}. */
+  saved(): SavedDigest {
+    return { states: [...this.states], steps: [...this.steps] }
+  }
+
+  /** Goes on from what {@link saved} has told. */
+  restore({ states, steps }: SavedDigest): void {
+    this.states.set(states)
+    this.steps.set(steps)
   }
 
   /** The digest of the graph explored so far. */

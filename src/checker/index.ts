@@ -9,17 +9,18 @@ export { type DeclaredStep, declaredSteps } from '../world/procedures/declared-s
 export { type Atomicity, type AtomicityOptions, atomicity, type LargeStep } from './atomicity/atomicity.js'
 export { againstList, type Discrepancy, type ListedStep } from './atomicity/listed.js'
 export { againstFields, type FieldAccesses, fieldAccesses, type UnlockedPair } from './atomicity/unlocked.js'
-export type { Sample, Samples } from './audit/samples.js'
+export type { MoveFrom, Sample, Samples, SavedSamples } from './audit/samples.js'
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf } from './claims/coverage.js'
 export type { Broken } from './claims/judge.js'
 export { findLasso, type Lasso } from './claims/progress.js'
 export { type CompiledStatechart, type CompiledTransition, compileStatechart } from './claims/statechart.js'
-export { Digest } from './digest.js'
+export { Digest, type SavedDigest } from './digest.js'
 export { Edges, Graph } from './explore/edges.js'
 export { type Breach, Exploration } from './explore/explore.js'
 export type { Locations } from './explore/memo.js'
 export { Normaliser } from './explore/normalise.js'
+export type { Parts, SavedExploration, SavedFacts } from './explore/saved.js'
 export type { Move } from './explore/stepper.js'
 export { StateStore } from './explore/store.js'
 export {
@@ -39,7 +40,16 @@ export {
   type Touched,
 } from './footprints.js'
 export { type Host, portableHost } from './host.js'
-export type { Asking, CheckOptions, Fresh, FreshModel, Injection, Limits, Reductions } from './options.js'
+export type {
+  Asking,
+  CheckOptions,
+  Checkpoints,
+  Fresh,
+  FreshModel,
+  Injection,
+  Limits,
+  Reductions,
+} from './options.js'
 export * from './result.js'
 export { stepsThatMatter, withMatters } from './runs/essential.js'
 export {

@@ -6,6 +6,7 @@
 import type { Bounds, Parameters, Scenario } from '../world/model.js'
 import type { Override } from '../world/procedures/override.js'
 import type { AnyProcedure } from '../world/procedures/procedure.js'
+import type { SavedExploration } from './explore/saved.js'
 import type { Host } from './host.js'
 import type { Progress } from './result.js'
 
@@ -60,6 +61,20 @@ export interface Fresh {
   readonly audited: Set<string>
 }
 
+/** Where a check keeps what it has found, so that another process can go on if this one is killed. */
+export interface Checkpoints {
+  /** Milliseconds from one to the next. */
+  readonly everyMs: number
+  /**
+   * The last that was kept, if the check is to go on from it.
+   *
+   * @throws SpecificationError `checkpoint` if it is damaged, or of another check
+   */
+  last(): SavedExploration | undefined
+  /** Keeps `saved`, in place of what it kept before. What cannot be written is no error of the check. */
+  keep(saved: SavedExploration): void
+}
+
 /** Options of {@link check}. */
 export interface CheckOptions {
   /** Size of the bounds (default `default`). */
@@ -103,6 +118,8 @@ export interface CheckOptions {
    * @throws SpecificationError `impure` if the state has changed
    */
   readonly unchanged?: (place: string) => void
+  /** Where what is explored is kept: now and then, and where a limit or an interrupt ends the check (default: nowhere). */
+  readonly checkpoints?: Checkpoints
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
   /** Called several times per second. */

@@ -185,8 +185,10 @@ export interface CheckResult {
   readonly depth: number
   /** States found but not yet explored (0 if the exploration is complete). */
   readonly queue: number
-  /** Milliseconds. */
+  /** Milliseconds; with those of the processes whose checkpoint it went on from. */
   readonly elapsedMs: number
+  /** How many states the checkpoint had that it went on from; absent where it began anew. */
+  readonly resumedFrom?: number
   /** Bytes used by stored states, their index and their links. */
   readonly storedBytes: number
   /** How states are stored: `exact` loses none. */

@@ -293,6 +293,7 @@ function footerText(report: CheckReport, layout: Layout): string {
     `reductions    ${reductions}`,
     `progress      ${fairnessText(report.results)}`,
     `audit         ${auditText(report.results)}`,
+    ...resumedText(report.results),
     ...(assumptions.length === 0 ? [] : [`assumed       ${assumptions.join('; ')}`]),
     `not modelled  ${notModelled.length === 0 ? 'nothing is named' : notModelled.join('; ')}`,
   ]
@@ -302,6 +303,16 @@ function footerText(report: CheckReport, layout: Layout): string {
       ),
     )
     .join('\n')
+}
+
+/** Which checks did not begin in this run, if any. */
+function resumedText(results: readonly CheckResult[]): string[] {
+  const resumed = results.filter(({ resumedFrom }) => resumedFrom !== undefined)
+  if (resumed.length === 0) return []
+  const states = resumed.reduce((sum, { resumedFrom = 0 }) => sum + resumedFrom, 0)
+  return [
+    `resumed       ${counted(resumed.length, 'check')}, with ${counted(states, 'state')} that an earlier run has explored`,
+  ]
 }
 
 /** How much of what was explored was run live, and what shows the steps to be pure. */

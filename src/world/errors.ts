@@ -28,6 +28,7 @@ export class Violation extends Error {
 export type SpecificationErrorCode =
   | 'bound-overflow'
   | 'blocked-step-changed-world'
+  | 'checkpoint'
   | 'impure'
   | 'invalid-result'
   | 'invalid-value'

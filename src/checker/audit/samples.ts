@@ -39,6 +39,13 @@ interface Class {
   readonly samples: Omit<Sample, 'of' | 'alone'>[]
 }
 
+/** Samples as plain data. */
+export interface SavedSamples {
+  readonly classes: readonly (readonly [of: number, seen: number, samples: readonly MoveFrom[]])[]
+  readonly ends: number
+  readonly ended: readonly number[]
+}
+
 /** Maximum number of outcomes of a step: see MOST_CHOICES. */
 const WAYS = 8192
 
@@ -75,6 +82,22 @@ export class Samples {
   seeEnd(state: number): void {
     const seen = ++this.ends
     if ((seen & (seen - 1)) === 0 && this.ended.length < 8) this.ended.push(state)
+  }
+
+  /** All of it, for {@link restore}. */
+  saved(): SavedSamples {
+    return {
+      classes: [...this.classes].map(([of, { seen, samples }]) => [of, seen, samples]),
+      ends: this.ends,
+      ended: this.ended,
+    }
+  }
+
+  /** Holds what {@link saved} has told. */
+  restore({ classes, ends, ended }: SavedSamples): void {
+    for (const [of, seen, samples] of classes) this.classes.set(of, { seen, samples: [...samples] })
+    this.ends = ends
+    this.ended.push(...ended)
   }
 
   /** All samples, those of the last states first, since their runs pass through others. */

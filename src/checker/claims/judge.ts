@@ -114,6 +114,13 @@ export class Judge {
       }
   }
 
+  /** Takes it that an earlier judge of the same claims has counted so, and has seen the witnesses that are `reached`. */
+  goOnFrom(exercised: readonly number[], reached: readonly boolean[]): void {
+    this.exercised.set(exercised)
+    for (const [i, is] of reached.entries()) this.reached[i] = is
+    this.missing = this.reached.filter((is) => !is).length
+  }
+
   /**
    * The first claim that does not hold for the step of `thread` from `before` to `after`, if there
    * is one.

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { bytesOf, type Parts, wordsOf } from './saved.js'
 
 /** Initial capacity, in edges. */
 const EXPECTED = 1 << 12
@@ -46,6 +47,29 @@ export class Edges {
     while (this.from < from) this.offsets[++this.from] = this.count
   }
 
+  /** All edges, for {@link restore}. */
+  parts(): Parts {
+    return {
+      targets: [bytesOf(this.targets.subarray(0, this.count))],
+      movers: [this.movers.subarray(0, this.count)],
+      offsets: [bytesOf(this.offsets.subarray(0, this.from + 1))],
+    }
+  }
+
+  /** Holds the `count` edges of {@link parts}. */
+  restore(count: number, { targets, movers, offsets }: Parts): void {
+    this.count = count
+    const room = roomFor(count)
+    this.targets = new Uint32Array(room)
+    this.targets.set(wordsOf(targets[0]))
+    this.movers = new Uint8Array(room)
+    this.movers.set(movers[0])
+    const firsts = wordsOf(offsets[0])
+    this.offsets = new Uint32Array(roomFor(firsts.length))
+    this.offsets.set(firsts)
+    this.from = firsts.length - 1
+  }
+
   /** The graph of all edges between `states` states. No edge may be added afterwards. */
   graph(states: number, threads: number): Graph {
     this.begin(states)
@@ -64,6 +88,10 @@ export class Edges {
       disabled,
     )
   }
+}
+
+function roomFor(count: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(EXPECTED, count)))
 }
 
 function doubled<T extends Uint32Array | Uint8Array>(array: T, larger: T): T {

@@ -19,6 +19,8 @@ import type { Digest } from '../digest.js'
 import type { Asking, Reductions } from '../options.js'
 import { Edges } from './edges.js'
 import type { Locations } from './memo.js'
+import { retakeLearned } from './resume.js'
+import { bytesOf, type SavedExploration, wordsOf } from './saved.js'
 import { Stepper } from './stepper.js'
 import { FETCH, StateStore } from './store.js'
 import { brokenBy, DEADLOCK, type State, type TakenTransitions, TransitionSystem } from './system.js'
@@ -68,6 +70,8 @@ export class Exploration {
   readonly asserted: Asserted = { guarded: 0, byClause: new Map() }
   private head = 0
   private levelEnd = 1
+  /** The steps that answered something new, in their order: see {@link LEARNED_WORDS}. */
+  private readonly learned: number[] = []
   private readonly judge: Judge
   // States found and not yet stored, each with its hash and the step that led to it.
   private pending = 0
@@ -192,10 +196,9 @@ export class Exploration {
             const reached = control.successor(location, result)
             next[worldWords + thread] = reached
             acting.thread = NOBODY
-            if (
-              samples !== undefined &&
-              (control.answersSeen !== seen || outcomes > 1 || own[location] || own[reached])
-            )
+            const isNew = control.answersSeen !== seen
+            if (isNew) this.learned.push(from, thread, choice)
+            if (samples !== undefined && (isNew || outcomes > 1 || own[location] || own[reached]))
               samples.see(location, reached, from, thread, choice)
             if (judge.judgesSteps) {
               const broken = judge.step(currentWorld, nextWorld, thread, currentView, nextView)
@@ -344,6 +347,76 @@ export class Exploration {
           return true
         }
     return false
+  }
+
+  /**
+   * What was found so far, for {@link goOnFrom}: between two calls of {@link advance}, while no claim is broken. Its arrays are
+   * those that exploring writes to.
+   *
+   * @param elapsedMs - milliseconds that it took
+   */
+  save(elapsedMs: number): SavedExploration {
+    const { store, edges, samples, digest, asserted } = this
+    return {
+      facts: {
+        elapsedMs,
+        states: store.count,
+        words: store.words,
+        head: this.head,
+        levelEnd: this.levelEnd,
+        transitions: this.transitions,
+        depth: this.depth,
+        locations: this.control.size,
+        ...(edges === undefined ? {} : { edges: edges.count }),
+        reached: this.reached,
+        exercised: [...this.exercised],
+        taken: Object.fromEntries([...this.taken].map(([chart, counts]) => [chart, [...counts]])),
+        guarded: asserted.guarded,
+        asserted: [...asserted.byClause],
+        ...(samples === undefined ? {} : { samples: samples.saved() }),
+        ...(digest === undefined ? {} : { digest: digest.saved() }),
+      },
+      parts: {
+        ...store.parts(),
+        ...edges?.parts(),
+        learned: [bytesOf(Uint32Array.from(this.learned))],
+      },
+    }
+  }
+
+  /**
+   * Goes on from what another exploration of the same model has saved, in place of from the beginning.
+   *
+   * @throws SpecificationError `checkpoint` if it was of another
+   */
+  goOnFrom({ facts, parts }: SavedExploration): void {
+    const { store, edges, samples, digest, system, asserted } = this
+    const learned = wordsOf(parts.learned[0])
+    const initial = new Uint32Array(system.words)
+    store.load(0, initial)
+    if (facts.words !== system.words)
+      throw new SpecificationError(
+        'checkpoint',
+        `its states have ${facts.words} words, and those of ${this.model.threads.length} threads now ${system.words}`,
+      )
+    store.restore(facts.states, parts)
+    acting.asserted = asserted
+    inside(() => retakeLearned(system, this.stepper, store, initial, learned))
+    if (facts.locations !== this.control.size)
+      throw new SpecificationError('checkpoint', 'threads stand at more or fewer places than they did')
+    if (facts.edges !== undefined) edges?.restore(facts.edges, parts)
+    if (facts.samples !== undefined) samples?.restore(facts.samples)
+    if (facts.digest !== undefined) digest?.restore(facts.digest)
+    for (const word of learned) this.learned.push(word)
+    this.judge.goOnFrom(facts.exercised, facts.reached)
+    for (const [chart, counts] of this.taken) counts.set(facts.taken[chart])
+    asserted.guarded = facts.guarded
+    asserted.byClause.clear()
+    for (const [clause, times] of facts.asserted) asserted.byClause.set(clause, times)
+    this.head = facts.head
+    this.levelEnd = facts.levelEnd
+    this.transitions = facts.transitions
+    this.depth = facts.depth
   }
 
   /** Bytes used by states and edges. */

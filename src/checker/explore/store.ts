@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { bytesOf, halvesOf, type Parts, wordsOf } from './saved.js'
 
 const CHUNK_BITS = 15
 const CHUNK = 1 << CHUNK_BITS
@@ -186,8 +187,37 @@ export class StateStore {
     return index
   }
 
+  /** States and links, for {@link restore}. */
+  parts(): Parts {
+    const filled = (arrays: readonly (Uint32Array | Uint16Array)[], each: number) =>
+      arrays.map((array, i) =>
+        bytesOf(array.subarray(0, Math.min(CHUNK, this.count - i * CHUNK) * each) as Uint32Array),
+      )
+    return {
+      states: filled(this.chunks, this.words),
+      parents: filled(this.parents, 1),
+      moves: filled(this.moves, 1),
+    }
+  }
+
+  /** Holds the `count` states of {@link parts}, in place of what it held. */
+  restore(count: number, { states, parents, moves }: Parts): void {
+    this.count = count
+    refill(this.chunks, states.map(wordsOf), () => new Uint32Array(CHUNK * this.words))
+    refill(this.parents, parents.map(wordsOf), () => new Uint32Array(CHUNK))
+    refill(this.moves, moves.map(halvesOf), () => new Uint16Array(CHUNK))
+    let bits = this.numberBits
+    while (StateStore.load(bits) < count) bits++
+    this.index(bits)
+  }
+
   private grow(): void {
-    this.numberBits++
+    this.index(this.numberBits + 1)
+  }
+
+  /** Makes a table for numbers of `bits` bits, of all states. */
+  private index(bits: number): void {
+    this.numberBits = bits
     this.limit = StateStore.load(this.numberBits)
     this.mask = maskOf(this.numberBits)
     const mask = this.mask
@@ -208,6 +238,21 @@ export class StateStore {
         table[slot] = (hashes[i] & ~mask) | (first + i)
       }
     }
+  }
+}
+
+/** Puts `found` in place of `chunks`; one that is not full becomes the beginning of a new one. */
+function refill<A extends Uint32Array | Uint16Array>(chunks: A[], found: readonly A[], empty: () => A): void {
+  const { length } = empty()
+  chunks.length = 0
+  for (const each of found) {
+    if (each.length === length) {
+      chunks.push(each)
+      continue
+    }
+    const whole = empty()
+    whole.set(each)
+    chunks.push(whole)
   }
 }
 

@@ -13,6 +13,7 @@ import { ownVacuityOf, type Vacuity, vacuityOf } from '../../report/vacuity.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import { explaining } from '../explaining.js'
 import type { Project } from '../project.js'
+import { type CheckpointOptions, withCheckpoints } from '../running/checkpoints.js'
 import { type Job, type JobResults, runChecks } from '../running/run-checks.js'
 import { documentsFolder, runFacts } from '../running/run-facts.js'
 import { settingsFor } from '../running/settings.js'
@@ -27,7 +28,7 @@ import {
 import { scenariosNamed } from './kinds.js'
 
 /** Options of `check`. */
-export interface CheckCommandOptions extends OutputOptions {
+export interface CheckCommandOptions extends OutputOptions, CheckpointOptions {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly limits: Limits
@@ -81,7 +82,8 @@ export async function checkCommand(
     jobs.map(({ name }) => name),
     runFacts(project, options.bounds),
   )
-  const run = await runChecks(explaining(project), io, jobs, options.limits, ({ name }, { violation }) => {
+  const keeping = withCheckpoints(explaining(project), io, scenarios, options)
+  const run = await runChecks(keeping, io, jobs, options.limits, ({ name }, { violation }) => {
     if (violation !== undefined) saved.save(name, violation.trace)
   })
   const results = [...run.results.values()]

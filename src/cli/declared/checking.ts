@@ -46,6 +46,9 @@ interface CheckRunOptions extends RunOptions, Choice {
   readonly watch?: boolean
   readonly drivers?: string
   readonly audit?: number | 'off'
+  readonly checkpoint?: string
+  readonly every?: number
+  readonly resume?: boolean
 }
 
 /** Checks again each time that a file is saved. */
@@ -96,6 +99,16 @@ export function declareCheck({ command, project, io, exit }: Declaring): void {
       )
       .addOption(
         new Option(
+          '--checkpoint <dir>',
+          'keep there what was found, so that a run that was killed can go on: results, and the states of what has not ended',
+        ).conflicts('watch'),
+      )
+      .addOption(
+        new Option('--every <time>', 'how often states are kept (default 5m)').argParser(parseDuration),
+      )
+      .addOption(new Option('--resume', 'go on from what a run of the same command has kept'))
+      .addOption(
+        new Option(
           '--strict',
           'also fail if a step, a requirement or a transition that your files bring along was never exercised',
         ),
@@ -130,18 +143,26 @@ Examples:
   hmm-spec check device-page-faults --linux 6.8
   hmm-spec check --linux 5.4 --bounds smoke
   hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
+  hmm-spec check four-threads --bounds deep --checkpoint kept
+  hmm-spec check four-threads --bounds deep --checkpoint kept --resume
   hmm-spec check --format junit --output report.xml`,
     )
     .action(async (names: string[], given: CheckRunOptions, command: Command) => {
       const { drivers } = given
       const options = drivers === undefined ? given : { ...given, driver: drivers }
       const { set, digest = false, strict = false, full = false, watch = false } = options
+      const { checkpoint, every, resume } = options
+      const kept = {
+        ...(checkpoint === undefined ? {} : { checkpoint }),
+        ...(every === undefined ? {} : { every }),
+        ...(resume === undefined ? {} : { resume }),
+      }
       // What is saved is to be judged at once; a run without --watch audits it.
       const samples = options.audit ?? (watch ? 'off' : undefined)
       const audit = samples === undefined ? {} : { audit: samples }
       const isGiven = command.getOptionValueSource('bounds') !== 'default'
       const bounds = (watch || drivers !== undefined) && !isGiven ? 'smoke' : options.bounds
-      const settings = { ...runOptions(options), set, bounds, digest, strict, full, ...audit }
+      const settings = { ...runOptions(options), set, bounds, digest, strict, full, ...audit, ...kept }
       const once = (io: Io) =>
         withProject(project, io, options, supervision(options), (used) =>
           checkCommand(used, io, names, settings),

@@ -8,10 +8,11 @@ import { writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Defect } from '../../../spec/defect.js'
 import type { Atomicity } from '../../checker/atomicity/atomicity.js'
-import { memoryFor } from '../../checker/check.js'
+import { memoryFor } from '../../checker/clock.js'
 import type { CheckResult, Trace } from '../../checker/result.js'
 import type { RandomResult } from '../../checker/runs/random.js'
 import * as driver from '../../driver/index.js'
+import { CheckpointFile, type CheckpointPlace } from '../../host/checkpoint-file.js'
 import { nodeHost } from '../../host/node.js'
 import * as kernel from '../../kernel/index.js'
 import { SpecificationError } from '../../world/errors.js'
@@ -209,10 +210,15 @@ function check(order: CheckOrder): Promise<CheckResult> {
     limits: order.limits,
     digest: order.digest,
     ...(order.audit === undefined ? {} : { audit: order.audit }),
+    ...(order.checkpoint === undefined ? {} : { checkpoints: checkpointsAt(order.checkpoint) }),
     defects,
     signal: interrupt.signal,
     onProgress: (progress) => say({ kind: 'progress', progress }),
   })
+}
+
+function checkpointsAt(place: CheckpointPlace): CheckpointFile {
+  return new CheckpointFile(place, (message) => process.stderr.write(`${message}\n`), asking.heard)
 }
 
 /** What an order is about. */

@@ -8,10 +8,11 @@ import { availableParallelism } from 'node:os'
 import { type AnyStateMachine, createMachine } from 'xstate'
 import type { Defect } from '../../../spec/defect.js'
 import type { Atomicity, AtomicityOptions } from '../../checker/atomicity/atomicity.js'
-import { memoryFor } from '../../checker/check.js'
+import { memoryFor } from '../../checker/clock.js'
 import type { CheckOptions } from '../../checker/options.js'
 import type { CheckResult, Trace } from '../../checker/result.js'
 import type { RandomResult } from '../../checker/runs/random.js'
+import { CheckpointFile } from '../../host/checkpoint-file.js'
 import { nodeHost } from '../../host/node.js'
 import { printable } from '../../report/form/printable.js'
 import type { Scenario } from '../../world/model.js'
@@ -188,6 +189,7 @@ class Pool {
       defects = [],
       digest = false,
       audit,
+      checkpoints,
     } = options
     return (await this.execute(
       {
@@ -201,6 +203,7 @@ class Pool {
         limits,
         digest,
         ...(audit === undefined ? {} : { audit }),
+        ...(checkpoints instanceof CheckpointFile ? { checkpoint: checkpoints.place } : {}),
       },
       { timeMs: limits.timeMs, signal: options.signal, onProgress: options.onProgress },
     )) as CheckResult

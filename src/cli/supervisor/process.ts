@@ -158,10 +158,14 @@ export class CheckProcess {
         })
       /** Looks again and again, until it is heard, or it is plain that it never will be. */
       const watchIt = async (patience: Patience, why: string, isHeard: () => boolean): Promise<void> => {
-        const standstill = new Standstill(patience)
+        let standstill = new Standstill(patience)
+        let livelyThen = lively
         while (this.hear !== undefined && !isHeard()) {
           const look = await lookAtIt()
           if (this.hear === undefined || isHeard()) return
+          // What the product itself does ends: what was seen until now speaks against nobody.
+          if (lively !== livelyThen) standstill = new Standstill(patience)
+          livelyThen = lively
           const found = look === undefined ? NEVER_TELLS : standstill.judge(look)
           if (found?.kind === 'late') {
             const code = watch.signal?.aborted ? 'interrupted' : 'time'
@@ -174,6 +178,7 @@ export class CheckProcess {
           await new Promise<void>((next) => after(LOOK_MS, next))
         }
       }
+      let lively = 0
       let overdue = false
       const mustEnd = (why: string) => {
         if (overdue) return
@@ -205,6 +210,7 @@ export class CheckProcess {
             return reply.fatal ? fail(error) : settle(() => reject(error))
           }
           case 'alive':
+            lively++
             return
           case 'progress':
             return watch.onProgress?.(reply.progress)

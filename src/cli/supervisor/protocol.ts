@@ -8,6 +8,7 @@ import type { Defect } from '../../../spec/defect.js'
 import type { Asking, Limits, Reductions } from '../../checker/options.js'
 import type { Progress, Trace } from '../../checker/result.js'
 import type { RandomOptions } from '../../checker/runs/random.js'
+import type { CheckpointPlace } from '../../host/checkpoint-file.js'
 import type { RecordedTrace } from '../../report/sequence/trace-file.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import type { Place } from '../../world/procedures/running.js'
@@ -33,6 +34,8 @@ export interface CheckOrder {
   readonly digest: boolean
   /** See {@link CheckOptions.audit}. */
   readonly audit?: number | 'off'
+  /** Where it keeps checkpoints. */
+  readonly checkpoint?: CheckpointPlace
 }
 
 /** What to run at random: as {@link CheckOrder}. */

@@ -158,11 +158,25 @@ export function writeReport(io: Io, options: OutputOptions, writers: Writers, ex
 /** Longest name of a file that every file system takes. */
 const LONGEST_NAME = 200
 
+/** For each of `names` a name of a file, without an ending, that file systems take and no other has. */
+export function fileNamesFor(names: readonly string[]): ReadonlyMap<string, string> {
+  const files = new Map<string, string>()
+  const taken = new Set<string>()
+  for (const name of names) {
+    const plain = name.replace(/[^\w.-]+/g, '-').replace(/-+$/, '')
+    const isOwn = plain !== '' && plain.length <= LONGEST_NAME && !taken.has(plain.toLowerCase())
+    const file = isOwn ? plain : `${plain.slice(0, LONGEST_NAME)}-${digest(name)}`
+    taken.add(file.toLowerCase())
+    files.set(name, file)
+  }
+  return files
+}
+
 /** Saves the counterexamples of one run, each as it is found: what cannot be saved loses nothing else. */
 export class TraceDirectory implements TraceFiles {
   readonly traces: Record<string, string> = {}
   readonly unsaved: Unsaved[] = []
-  private readonly files = new Map<string, string>()
+  private readonly files: ReadonlyMap<string, string>
 
   /**
    * @param directory - none to save nothing
@@ -174,20 +188,13 @@ export class TraceDirectory implements TraceFiles {
     names: readonly string[],
     private readonly run: RunFacts,
   ) {
-    const taken = new Set<string>()
-    for (const name of names) {
-      const plain = name.replace(/[^\w.-]+/g, '-').replace(/-+$/, '')
-      const isOwn = plain !== '' && plain.length <= LONGEST_NAME && !taken.has(plain.toLowerCase())
-      const file = isOwn ? plain : `${plain.slice(0, LONGEST_NAME)}-${digest(name)}`
-      taken.add(file.toLowerCase())
-      this.files.set(name, `${file}.json`)
-    }
+    this.files = fileNamesFor(names)
   }
 
   /** Saves `trace`, the counterexample of `name`. */
   save(name: string, trace: Trace): void {
     if (this.directory === undefined) return
-    const file = join(this.directory, this.files.get(name) ?? `${digest(name)}.json`)
+    const file = join(this.directory, `${this.files.get(name) ?? digest(name)}.json`)
     try {
       writeWhole(file, traceJson(this.run, trace))
       this.traces[name] = file
@@ -202,7 +209,7 @@ function digest(name: string): string {
 }
 
 /** Writes a file whole or not at all: whoever reads it meanwhile sees what was there before. */
-function writeWhole(file: string, text: string): void {
+export function writeWhole(file: string, text: string): void {
   const found = statSync(file, { throwIfNoEntry: false })
   if (found !== undefined && !found.isFile()) {
     // A pipe or a device is no file that another can take the place of.
