@@ -23,22 +23,21 @@ import {
   VM_WRITE,
   ZERO_PAGE,
 } from '../kernel/index.js'
-import { type Override, override } from '../world/index.js'
+import { type Override, onStep, override } from '../world/index.js'
 
 /**
  * The new entries are clean. The dirty bit of the huge entry is moved to the pages instead.
  *
  * @kernel __split_huge_pmd_locked, to Linux 6.2
  */
-const splitLosesDirty = override(
+const splitLosesDirty = onStep(
   __split_huge_pmd_locked,
-  () =>
-    function* ({ machine }, mm, pmd) {
-      yield* mm.ptl.critical('put a page table in its place', () => {
-        if (replaceByTable(machine, mm, pmd))
-          for (const pte of mm.pte.slice(pmd.start, pmd.end)) pte.dirty = false
-        return 0
-      })
+  'put a page table in its place',
+  (_original, { machine }, mm, pmd) =>
+    () => {
+      if (replaceByTable(machine, mm, pmd))
+        for (const pte of mm.pte.slice(pmd.start, pmd.end)) pte.dirty = false
+      return 0
     },
 )
 
@@ -47,14 +46,13 @@ const splitLosesDirty = override(
  *
  * @kernel remap_page, to Linux 6.11
  */
-const zeroPagesStay = override(
+const zeroPagesStay = onStep(
   unmapAndRemap,
-  () =>
-    function* ({ machine }, area, frame) {
-      yield* area.mm.ptl.critical('put a page table in its place', () => {
-        entriesOf(machine, area, frame)
-        return 0
-      })
+  'put a page table in its place',
+  (_original, { machine }, area, frame) =>
+    () => {
+      entriesOf(machine, area, frame)
+      return 0
     },
 )
 
@@ -95,14 +93,12 @@ const NONE = -1
  *
  * @kernel change_huge_pmd, to Linux 6.1
  */
-const writableByWriteOnly = override(
+const writableByWriteOnly = onStep(
   change_huge_pmd,
-  () =>
-    function* (current, mm, pmd, flags) {
-      return yield* mm.ptl.critical('change the huge entry', () => {
-        return changePmd(current, mm, pmd, flags & VM_WRITE ? VM_READ : flags)
-      })
-    },
+  'change the huge entry',
+  (_original, current, mm, pmd, flags) => () => {
+    return changePmd(current, mm, pmd, flags & VM_WRITE ? VM_READ : flags)
+  },
 )
 
 /** Differences of Linux 6.12 from the reference in huge pages. */

@@ -41,7 +41,7 @@ import {
   unlockPage,
   VM_FAULT_OOM,
 } from '../../../src/kernel/index.js'
-import { become, override, READ_ONCE, type Running, step } from '../../../src/world/index.js'
+import { become, onStep, override, READ_ONCE, type Running, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 function* releaseFolio({ machine }: Task, pfn: number): Running<void> {
@@ -199,25 +199,21 @@ const withoutFaultPage = override(
 )
 
 /** The notifier is inserted without a check of mm_users. */
-const insertUnseen = override(
-  mmu_interval_notifier_insert,
-  () =>
-    function* (sub) {
-      const { subscriptions: subs } = sub.mm
-      return yield* subs.lock.critical('insert', () => {
-        const isInvalidating = (subs.seq & 1) === 1
-        sub.allocated = true
-        if (subs.active > 0 && !isInvalidating) subs.seq = subs.seq | 1
-        sub.seq = subs.active > 0 ? subs.seq : subs.seq - 1
-        sub.inTree = !isInvalidating
-        sub.deferred = isInvalidating
-        sub.lifecycle.signal(
-          isInvalidating ? 'INSERT_DEFERRED' : subs.active > 0 ? 'INSERTED_DURING_INVALIDATION' : 'INSERTED',
-        )
-        return 0
-      })
-    },
-)
+const insertUnseen = onStep(mmu_interval_notifier_insert, 'insert', (_original, sub) => {
+  const { subscriptions: subs } = sub.mm
+  return () => {
+    const isInvalidating = (subs.seq & 1) === 1
+    sub.allocated = true
+    if (subs.active > 0 && !isInvalidating) subs.seq = subs.seq | 1
+    sub.seq = subs.active > 0 ? subs.seq : subs.seq - 1
+    sub.inTree = !isInvalidating
+    sub.deferred = isInvalidating
+    sub.lifecycle.signal(
+      isInvalidating ? 'INSERT_DEFERRED' : subs.active > 0 ? 'INSERTED_DURING_INVALIDATION' : 'INSERTED',
+    )
+    return 0
+  }
+})
 
 /** The driver is a user of the address space while its device maps a page. */
 const keepUser = override(

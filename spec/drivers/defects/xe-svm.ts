@@ -21,7 +21,7 @@ import {
   mmu_interval_read_retry,
   NotifyEvent,
 } from '../../../src/kernel/index.js'
-import { become, override, step } from '../../../src/world/index.js'
+import { become, onStep, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** The work item is not stopped. */
@@ -64,19 +64,17 @@ const retriesForEver = override(
 )
 
 /** Pages that the device has written are not marked dirty. */
-const zapsOnly = override(
+const zapsOnly = onStep(
   xe_svm_range_notifier_event_begin,
-  () =>
-    function* (vm, mmuRange) {
-      return yield* step('xe_pt_zap_ptes_range', () => {
-        const { gpusvm, isClosed } = vm.state
-        const [first] = rangesOf(gpusvm, mmuRange)
-        if (isClosed || first === undefined || first.unmapped || !first.tilePresent) return 'none'
-        unmapPages(vm, first)
-        first.tileInvalidated = true
-        return { start: first.start, end: first.end }
-      })
-    },
+  'xe_pt_zap_ptes_range',
+  (_original, vm, mmuRange) => () => {
+    const { gpusvm, isClosed } = vm.state
+    const [first] = rangesOf(gpusvm, mmuRange)
+    if (isClosed || first === undefined || first.unmapped || !first.tilePresent) return 'none'
+    unmapPages(vm, first)
+    first.tileInvalidated = true
+    return { start: first.start, end: first.end }
+  },
 )
 
 /** The pages stay mapped for DMA, and the next bind takes them for valid. */

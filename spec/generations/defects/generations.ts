@@ -109,16 +109,10 @@ const oneCodeForBoth = override(
 )
 
 /** The driver checks the bounds of the VMA, and not whether it is writable. */
-const neverLookAtWrite = override(
-  findArea,
-  () =>
-    function* (mirror, start, end): Running<number> {
-      const { mm } = mirror
-      return yield* step('look up the area', () =>
-        mm.vma[start].kind === VmaKind.none ? -Errno.EFAULT : areaEnd(mm, start, end),
-      )
-    },
-)
+const neverLookAtWrite = onStep(findArea, 'look up the area', (_original, mirror, start, end) => {
+  const { mm } = mirror
+  return () => (mm.vma[start].kind === VmaKind.none ? -Errno.EFAULT : areaEnd(mm, start, end))
+})
 
 /** -EBUSY is handled like any other error, after which the mmap lock is released. */
 const unlockAfterAnyError = override(

@@ -70,12 +70,10 @@ function collectReading(read: Read) {
 
 /** The rmap walk reads the entry with `read`. */
 function migrateReading(read: Read) {
-  return override(
+  return onStep(
     try_to_migrate_one,
-    () =>
-      function* (current, mm, page, frame) {
-        return yield* mm.ptl.critical('replace the entry', () => migrateEntry(current, mm, page, frame, read))
-      },
+    'replace the entry',
+    (_original, current, mm, page, frame) => () => migrateEntry(current, mm, page, frame, read),
   )
 }
 
@@ -95,17 +93,15 @@ const marksOfPresent: Read = (pte) => {
 }
 
 /** The page is computed from the frame number as in a present entry. */
-const pageOfPresent = override(
+const pageOfPresent = onStep(
   try_to_migrate_one,
-  () =>
-    function* (current, mm, page, frame) {
-      return yield* mm.ptl.critical('replace the entry', () => {
-        const pfn = ptePfn(encodeEntry(mm.pte[page]))
-        const replaced = migrateEntry(current, mm, page, frame)
-        if (replaced) mm.pte[page].frame = pfn
-        return replaced
-      })
-    },
+  'replace the entry',
+  (_original, current, mm, page, frame) => () => {
+    const pfn = ptePfn(encodeEntry(mm.pte[page]))
+    const replaced = migrateEntry(current, mm, page, frame)
+    if (replaced) mm.pte[page].frame = pfn
+    return replaced
+  },
 )
 
 /** The entry that a migration restores is clean. */
@@ -149,16 +145,14 @@ const staleMapping = override(
 )
 
 /** The driver unmaps pages without marking them dirty. */
-export const writesUntold = override(
+export const writesUntold = onStep(
   recordAndUnmap,
-  () =>
-    function* (_current, mirror, range, curSeq) {
-      yield* step('set_seq and unmap', () => {
-        mmu_interval_set_seq(mirror.notifier, curSeq)
-        unmapPages(mirror, range)
-        return 0
-      })
-    },
+  'set_seq and unmap',
+  (_original, _current, mirror, range, curSeq) => () => {
+    mmu_interval_set_seq(mirror.notifier, curSeq)
+    unmapPages(mirror, range)
+    return 0
+  },
 )
 
 /** The driver closes its mirror without marking pages dirty. */
@@ -201,14 +195,10 @@ const dirtyWithFolioLock = override(
 )
 
 /** Reclaim ignores the dirty bit of the entry that it replaces. */
-const unmapWithoutDirty = override(
+const unmapWithoutDirty = onStep(
   try_to_unmap_one,
-  () =>
-    function* (current, mm, page, frame) {
-      return yield* mm.ptl.critical('replace the entry', () =>
-        unmapEntry(current, mm, page, frame, withoutDirty),
-      )
-    },
+  'replace the entry',
+  (_original, current, mm, page, frame) => () => unmapEntry(current, mm, page, frame, withoutDirty),
 )
 
 /** Reclaim replaces the entry without an invalidation. */
@@ -226,19 +216,17 @@ const unmapUntold = override(
 )
 
 /** The swap entry has no marks. */
-const swapWithoutMarks = override(
+const swapWithoutMarks = onStep(
   try_to_unmap_one,
-  () =>
-    function* (current, mm, page, frame) {
-      return yield* mm.ptl.critical('replace the entry', () => {
-        const replaced = unmapEntry(current, mm, page, frame)
-        if (replaced) {
-          mm.pte[page].softDirty = false
-          mm.pte[page].uffdWp = false
-        }
-        return replaced
-      })
-    },
+  'replace the entry',
+  (_original, current, mm, page, frame) => () => {
+    const replaced = unmapEntry(current, mm, page, frame)
+    if (replaced) {
+      mm.pte[page].softDirty = false
+      mm.pte[page].uffdWp = false
+    }
+    return replaced
+  },
 )
 
 /** NUMA hinting invalidates, and changes no entry. */

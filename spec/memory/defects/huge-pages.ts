@@ -26,7 +26,7 @@ import {
   unmapAndRemap,
   VM_FAULT_OOM,
 } from '../../../src/kernel/index.js'
-import { override, step } from '../../../src/world/index.js'
+import { onStep, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** The walk tests for a huge page in one step, and reads the entry in another. */
@@ -45,17 +45,11 @@ const orderReadApart = override(
 )
 
 /** The walk reports each page of a huge page with order 0. */
-const orderForgotten = override(
-  hmm_vma_walk_pmd,
-  () =>
-    function* (range, request, page) {
-      return yield* step('read an entry', () => {
-        const walked = readEntry(range, request, page)
-        for (const entry of range.pfns) entry.order = 0
-        return walked
-      })
-    },
-)
+const orderForgotten = onStep(hmm_vma_walk_pmd, 'read an entry', (_original, range, request, page) => () => {
+  const walked = readEntry(range, request, page)
+  for (const entry of range.pfns) entry.order = 0
+  return walked
+})
 
 /** A new page is mapped without a page table. */
 const mapWithoutTable = override(
@@ -101,17 +95,16 @@ const splitUntold = override(
 )
 
 /** The PMD is split without a TLB flush. */
-const remapUnflushed = override(
+const remapUnflushed = onStep(
   unmapAndRemap,
-  () =>
-    function* ({ machine }, { mm, start, end }, frame) {
-      yield* mm.ptl.critical('put a page table in its place', () => {
-        const pmd = hugePmdAt(mm, start)
-        if (pmd === undefined || mm.pte[pmd.start].frame !== frame.pfn) return 0
-        pmd.kind = PmdKind.table
-        for (const pte of mm.pte.slice(start, end)) mapUnusedToZeropage(machine, pte)
-        return 0
-      })
+  'put a page table in its place',
+  (_original, { machine }, { mm, start, end }, frame) =>
+    () => {
+      const pmd = hugePmdAt(mm, start)
+      if (pmd === undefined || mm.pte[pmd.start].frame !== frame.pfn) return 0
+      pmd.kind = PmdKind.table
+      for (const pte of mm.pte.slice(start, end)) mapUnusedToZeropage(machine, pte)
+      return 0
     },
 )
 

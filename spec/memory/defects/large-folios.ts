@@ -40,17 +40,13 @@ import { BLOCKED, onStep, override, READ_ONCE, step } from '../../../src/world/i
 import type { Defect } from '../../defect.js'
 
 /** Copies one page of a large folio. */
-const firstPageOnly = override(
-  copyPage,
-  () =>
-    function* (current, _args, page) {
-      const entry = pagesOf(current)[page]
-      yield* step('copy the page', () => {
-        if (entry.source && entry.dst) entry.dst.contents = current.machine.frames[entry.source].contents
-        return 0
-      })
-    },
-)
+const firstPageOnly = onStep(copyPage, 'copy the page', (_original, current, _args, page) => {
+  const entry = pagesOf(current)[page]
+  return () => {
+    if (entry.source && entry.dst) entry.dst.contents = current.machine.frames[entry.source].contents
+    return 0
+  }
+})
 
 /** migrate_to_ram always migrates one page. */
 const onePageForAll = override(

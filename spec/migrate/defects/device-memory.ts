@@ -51,16 +51,14 @@ const closeWithoutEvicting = override(
 const noDrain = override(drainHandlers, () => function* () {})
 
 /** The callback changes a revoked page table. */
-const unmapRegardless = override(
+const unmapRegardless = onStep(
   recordAndUnmap,
-  () =>
-    function* (_current, mirror, range, curSeq) {
-      yield* step('set_seq and unmap', () => {
-        mmu_interval_set_seq(mirror.notifier, curSeq)
-        unmapPages(mirror, range)
-        return 0
-      })
-    },
+  'set_seq and unmap',
+  (_original, _current, mirror, range, curSeq) => () => {
+    mmu_interval_set_seq(mirror.notifier, curSeq)
+    unmapPages(mirror, range)
+    return 0
+  },
 )
 
 /** The page table is revoked before the close waits for the handlers. */
@@ -84,16 +82,14 @@ const revokeBeforeDrain = override(
  * As before Linux 6.1: a free device page has a reference count of one, so a speculative reference
  * succeeds.
  */
-const countedFromOne = override(
+const countedFromOne = onStep(
   folio_try_get,
-  () =>
-    function* (frame) {
-      return yield* step('raise the count, unless it is zero', () => {
-        if (frame.owner < 0 && frame.refcount === 0) return 0
-        frame.refcount += 1
-        return 1
-      })
-    },
+  'raise the count, unless it is zero',
+  (_original, frame) => () => {
+    if (frame.owner < 0 && frame.refcount === 0) return 0
+    frame.refcount += 1
+    return 1
+  },
 )
 
 /** As before Linux 6.1: pages in use have no reference to their region, which does not wait for them. */

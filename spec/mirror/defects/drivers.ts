@@ -41,7 +41,16 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../../../src/kernel/index.js'
-import { acting, BLOCKED, become, override, READ_ONCE, type Running, step } from '../../../src/world/index.js'
+import {
+  acting,
+  BLOCKED,
+  become,
+  onStep,
+  override,
+  READ_ONCE,
+  type Running,
+  step,
+} from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 function requestOf(start: number, end: number, wanted: Wanted): HmmRequest {
@@ -112,17 +121,15 @@ const sleepAlways = override(
 )
 
 /** The sequence number is not set if no page is mapped. */
-const skipWhereNothingIsMapped = override(
+const skipWhereNothingIsMapped = onStep(
   recordAndUnmap,
-  () =>
-    function* (_current, mirror, range, curSeq) {
-      yield* step('set_seq and unmap', () => {
-        if (mirror.pageTable.every((entry) => entry.frame === undefined)) return 0
-        mmu_interval_set_seq(mirror.notifier, curSeq)
-        unmapPages(mirror, range)
-        return 0
-      })
-    },
+  'set_seq and unmap',
+  (_original, _current, mirror, range, curSeq) => () => {
+    if (mirror.pageTable.every((entry) => entry.frame === undefined)) return 0
+    mmu_interval_set_seq(mirror.notifier, curSeq)
+    unmapPages(mirror, range)
+    return 0
+  },
 )
 
 /** The callback does not wait for the device. */

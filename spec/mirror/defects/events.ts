@@ -12,39 +12,27 @@ import {
   waitForJobs,
 } from '../../../src/driver/index.js'
 import { mmu_interval_set_seq, type NotifierRange, NotifyEvent } from '../../../src/kernel/index.js'
-import { override, step } from '../../../src/world/index.js'
+import { onStep, override } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** The callback does not mark pages dirty if the event is one of `events`. */
 const withoutDirty = (...events: readonly NotifyEvent[]) =>
-  override(
-    recordAndUnmap,
-    () =>
-      function* (_current, mirror, range, curSeq) {
-        yield* step('set_seq and unmap', () => {
-          mmu_interval_set_seq(mirror.notifier, curSeq)
-          if (!events.includes(range.event)) dirtyPages(mirror, range)
-          unmapPages(mirror, range)
-          return 0
-        })
-      },
-  )
+  onStep(recordAndUnmap, 'set_seq and unmap', (_original, _current, mirror, range, curSeq) => () => {
+    mmu_interval_set_seq(mirror.notifier, curSeq)
+    if (!events.includes(range.event)) dirtyPages(mirror, range)
+    unmapPages(mirror, range)
+    return 0
+  })
 
 /** The callback leaves read-only entries if the event is `event`. */
 const keepsReadOnly = (event: NotifyEvent) =>
-  override(
-    recordAndUnmap,
-    () =>
-      function* (_current, mirror, range, curSeq) {
-        yield* step('set_seq and unmap', () => {
-          mmu_interval_set_seq(mirror.notifier, curSeq)
-          dirtyPages(mirror, range)
-          if (range.event === event) unmapWritable(mirror, range)
-          else unmapPages(mirror, range)
-          return 0
-        })
-      },
-  )
+  onStep(recordAndUnmap, 'set_seq and unmap', (_original, _current, mirror, range, curSeq) => () => {
+    mmu_interval_set_seq(mirror.notifier, curSeq)
+    dirtyPages(mirror, range)
+    if (range.event === event) unmapWritable(mirror, range)
+    else unmapPages(mirror, range)
+    return 0
+  })
 
 function unmapWritable(mirror: Mirror, range: NotifierRange): void {
   const { start, end } = covered(mirror, range)

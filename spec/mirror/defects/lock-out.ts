@@ -13,7 +13,7 @@ import {
   unmapPages,
 } from '../../../src/driver/index.js'
 import { mmu_interval_set_seq } from '../../../src/kernel/index.js'
-import { override, step } from '../../../src/world/index.js'
+import { onStep, override } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** The driver migrates without its lock, and ignores its own migrations all the same. */
@@ -25,17 +25,15 @@ const keepNobodyOut = [
         return yield* migrateToDevice(current, mirror, start, end)
       },
   ),
-  override(
+  onStep(
     recordUnlessLocked,
-    () =>
-      function* (_current, mirror, range, curSeq) {
-        yield* step('set_seq for others, and unmap', () => {
-          const isOwn = isOwnMigration(mirror, range)
-          if (!isOwn) mmu_interval_set_seq(mirror.notifier, curSeq)
-          unmapPages(mirror, range)
-          return 0
-        })
-      },
+    'set_seq for others, and unmap',
+    (_original, _current, mirror, range, curSeq) => () => {
+      const isOwn = isOwnMigration(mirror, range)
+      if (!isOwn) mmu_interval_set_seq(mirror.notifier, curSeq)
+      unmapPages(mirror, range)
+      return 0
+    },
   ),
 ]
 

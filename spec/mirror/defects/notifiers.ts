@@ -34,7 +34,7 @@ import {
   zap_page_range,
   zap_pte_range,
 } from '../../../src/kernel/index.js'
-import { override, step } from '../../../src/world/index.js'
+import { onStep, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 import { closeMirror, emptyMirror, freeMirror } from '../scenarios/notifiers.js'
 
@@ -77,20 +77,16 @@ const waitWithoutLock = override(
 )
 
 /** An interval is inserted into the frozen tree. */
-const insertAtOnce = override(
-  mmu_interval_notifier_insert,
-  () =>
-    function* (sub) {
-      const subs = sub.mm.subscriptions
-      return yield* subs.lock.critical('insert', () => {
-        sub.allocated = true
-        sub.seq = subs.seq & 1 ? subs.seq : subs.seq - 1
-        sub.inTree = true
-        sub.lifecycle.signal('INSERTED')
-        return 0
-      })
-    },
-)
+const insertAtOnce = onStep(mmu_interval_notifier_insert, 'insert', (_original, sub) => {
+  const subs = sub.mm.subscriptions
+  return () => {
+    sub.allocated = true
+    sub.seq = subs.seq & 1 ? subs.seq : subs.seq - 1
+    sub.inTree = true
+    sub.lifecycle.signal('INSERTED')
+    return 0
+  }
+})
 
 /** -EAGAIN is returned, and the invalidation stays open. */
 const failWithoutEnd = override(
@@ -197,20 +193,16 @@ const alwaysOdd = override(
 )
 
 /** A new interval gets the even sequence number of the address space. */
-const insertEven = override(
-  mmu_interval_notifier_insert,
-  () =>
-    function* (sub) {
-      const subs = sub.mm.subscriptions
-      return yield* subs.lock.critical('insert', () => {
-        sub.allocated = true
-        sub.seq = subs.seq
-        sub.inTree = true
-        sub.lifecycle.signal('INSERTED')
-        return 0
-      })
-    },
-)
+const insertEven = onStep(mmu_interval_notifier_insert, 'insert', (_original, sub) => {
+  const subs = sub.mm.subscriptions
+  return () => {
+    sub.allocated = true
+    sub.seq = subs.seq
+    sub.inTree = true
+    sub.lifecycle.signal('INSERTED')
+    return 0
+  }
+})
 
 /** The removal is deferred, and the driver does not wait for it. */
 const removeWithoutWait = override(mmu_interval_seq_released, () => function* () {})

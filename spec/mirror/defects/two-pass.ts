@@ -11,24 +11,18 @@ import {
   unmapPages,
 } from '../../../src/driver/index.js'
 import { CURRENT_SEQ, finishRefused, mmu_interval_set_seq } from '../../../src/kernel/index.js'
-import { override, step } from '../../../src/world/index.js'
+import { onStep, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** The second pass is omitted after a notifier has refused. */
 const neverFinished = override(finishRefused, () => function* () {})
 
 /** The token is taken even if it is in use. */
-const sharedToken = override(
-  lendToken,
-  () =>
-    function* (_mirror, token, range) {
-      return yield* step('take the token', () => {
-        token.inUse = true
-        fill(token, range)
-        return 1
-      })
-    },
-)
+const sharedToken = onStep(lendToken, 'take the token', (_original, _mirror, token, range) => () => {
+  token.inUse = true
+  fill(token, range)
+  return 1
+})
 
 /** The first pass removes the entries, and the second sets the sequence number. */
 const recordedLate = [

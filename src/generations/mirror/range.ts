@@ -27,6 +27,7 @@ import {
 import {
   acting,
   type Override,
+  onStep,
   override,
   procedure,
   READ_ONCE,
@@ -190,22 +191,20 @@ const checkValid = override(
  *
  * @see reference D27
  */
-export const strictAreas = override(
+export const strictAreas = onStep(
   hmm_vma_walk_pmd,
-  () =>
-    function* (range, request, page) {
-      return yield* step('read an entry', () => {
-        const backing = range.notifier.mm.vma[page].kind
-        const error =
-          backing === VmaKind.none || backing === VmaKind.pfnmap
-            ? Errno.EFAULT
-            : range.notifier.mm.vma[page].flags & VM_READ
-              ? 0
-              : Errno.EPERM
-        if (error === 0) return readEntry(range, request, page)
-        return failRange(range, error)
-      })
-    },
+  'read an entry',
+  (_original, range, request, page) => () => {
+    const backing = range.notifier.mm.vma[page].kind
+    const error =
+      backing === VmaKind.none || backing === VmaKind.pfnmap
+        ? Errno.EFAULT
+        : range.notifier.mm.vma[page].flags & VM_READ
+          ? 0
+          : Errno.EPERM
+    if (error === 0) return readEntry(range, request, page)
+    return failRange(range, error)
+  },
 )
 
 /**
