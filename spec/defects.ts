@@ -5,6 +5,7 @@
  */
 import type { Defect } from './defect.js'
 import { amdkfdSvmDefects } from './drivers/defects/amdkfd-svm.js'
+import { xnackOffDefects } from './drivers/defects/amdkfd-xnack-off.js'
 import { nouveauDefects } from './drivers/defects/nouveau-svm.js'
 import { publicDefects } from './drivers/defects/public-bugs.js'
 import { recordedDefects } from './drivers/defects/recorded.js'
@@ -71,6 +72,7 @@ export const defects: readonly Defect[] = [
   ...twoPassDefects,
   ...pagesValidDefects,
   ...treeDefects,
+  ...xnackOffDefects,
   ...nouveauDefects,
   ...sinceDefects,
   ...xeSvmDefects,

@@ -48,6 +48,37 @@ export const driverFields: readonly UnlockedField[] = [
     'On the stack of one thread: written by it before the insertion, and after the removal.',
   ),
   row(
+    '*.driver.prange[].invalid',
+    'atomic',
+    'svm_range_evict: atomic_inc; svm_range_restore_work: atomic_cmpxchg',
+    'What was counted meanwhile makes the exchange fail.',
+  ),
+  row(
+    '*.svms.evicted_ranges',
+    'atomic',
+    'svm_range_evict: atomic_inc_return; svm_range_restore_work: atomic_cmpxchg',
+    'The same.',
+  ),
+  row(
+    '*.driver.prange[].flags',
+    'hardware',
+    'an entry of the GPU, written under prange->lock',
+    'A queue that runs reads it. The queues are stopped while it may be stale.',
+  ),
+  row(
+    '*.driver.prange[].mapped_to_gpu',
+    'unlock',
+    'munmap, svm_range_restore_work: mmap_lock',
+    'Cleared as the process unmaps the range, while the restore work waits.',
+  ),
+  row('*.driver.prange[].frame', 'hardware', 'the same entry', 'The same.'),
+  row(
+    '*.driver.qpd.evicted',
+    'hardware',
+    'kgd2kfd_quiesce_mm, kgd2kfd_resume_mm: dqm->lock',
+    'A queue reads nothing: it does not run.',
+  ),
+  row(
     '*.driver.odp_destroy[].item',
     'unlock',
     'queue_work: as above',

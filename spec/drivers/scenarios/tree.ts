@@ -38,6 +38,7 @@ import {
 } from '../../mirror/scenarios/notifiers.js'
 import { refusedRequests } from '../../mirror/scenarios/requests.js'
 import { amdkfdScenarios } from './amdkfd-svm.js'
+import { xnackOffScenarios } from './amdkfd-xnack-off.js'
 import { nouveauScenarios } from './nouveau-svm.js'
 import { xeVramScenarios } from './xe-vram.js'
 
@@ -276,6 +277,7 @@ export const treeScenarios: readonly Scenario[] = [
   ...small(shownBy(amdkfdSvmDriver, [mmapOver], ['own-objects', 'work-items'])),
   ...small(shownBy(amdkfdSvmDriver, [twoFaults, oomReaper], ['own-objects'])),
   ...amdkfdScenarios,
+  ...xnackOffScenarios,
   ...small(shownBy(nouveauSvmDriver, [migrateVersusCpu, migrateVersusDontneed, migratePartly])),
   ...shownBy(nouveauSvmDriver, [writeToOwnMemory]),
   ...small(shownBy(nouveauSvmDriver, [unmapAndClose])),
