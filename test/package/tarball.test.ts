@@ -129,7 +129,7 @@ describe('the package, installed from its tarball into another project', () => {
     writeFileSync(join(project, 'scenario.ts'), SCENARIO)
     writeFileSync(join(project, 'program.ts'), PROGRAM)
     writeFileSync(join(project, 'suite.test.ts'), SUITE)
-  })
+  }, 300_000)
 
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 

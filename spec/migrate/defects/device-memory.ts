@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  addDeviceMemory,
   allocateAndCopy,
   closeWhileFaulting,
   drainHandlers,
@@ -24,6 +25,7 @@ import {
   hasSource,
   isFreePage,
   isMigrating,
+  memremap_pages,
   memunmap_pages,
   mmu_interval_notifier_remove,
   mmu_interval_set_seq,
@@ -118,6 +120,26 @@ const initialiseUnlocked = override(
       yield* step('copy the page', () => {
         const { frames } = current.machine
         if (hasSource(entry)) frames[taken].contents = frames[entry.source].contents
+        return 0
+      })
+      return 0
+    },
+)
+
+/** The chunk is in the list of chunks, and its lock is dropped, before its pages are on the free list. */
+const fillsUnlocked = override(
+  addDeviceMemory,
+  () =>
+    function* (_current, chunk) {
+      const { memory } = chunk
+      const error = yield* memremap_pages(memory, { owner: memory.owner, ops: memory.ops })
+      if (error) return error
+      yield* step('enter the chunk, and drop the lock', () => {
+        chunk.allocated = true
+        return 0
+      })
+      yield* step('fill the free list', () => {
+        for (const frame of memory.frames) frame.onFreeList = true
         return 0
       })
       return 0
@@ -287,6 +309,25 @@ export const deviceMemoryDefects: readonly Defect[] = [
     requirement: 'refinement',
     scenario: 'hotplug',
     overrides: [initialiseUnlocked],
+    steps: 13,
+  },
+  {
+    name: 'X413',
+    kind: 'hazard',
+    title: 'a chunk is removed before its pages are on the free list',
+    text:
+      'The second race of X70. dmirror_allocate_chunk enters the new chunk, drops the lock of the chunks, and then puts its ' +
+      'pages on the free list. A thread that removes the chunk in between empties the list before they are on it. A migration ' +
+      'then takes such a page, although it initialises it under the lock of the list, while memunmap_pages waits or has ' +
+      'completed. Fixed by filling the list before the lock of the chunks is dropped: the reference does, and holds.',
+    source: [
+      'our own',
+      'reference C44, B.8',
+      'lib/test_hmm.c: dmirror_allocate_chunk, dmirror_device_remove_chunks',
+    ],
+    requirement: 'refinement',
+    scenario: 'hotplug',
+    overrides: [fillsUnlocked],
     steps: 13,
   },
   {
