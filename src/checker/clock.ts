@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SpecificationError } from '../world/errors.js'
 import type { Exploration } from './explore/explore.js'
 import { type Host, portableHost } from './host.js'
 import type { CheckOptions, Limits } from './options.js'
@@ -73,9 +74,19 @@ export class Clock {
    * @returns how many states it had
    */
   goOn(): number | undefined {
-    const last = this.options.checkpoints?.last()
-    if (last === undefined) return undefined
-    this.exploration.goOnFrom(last)
+    const { checkpoints } = this.options
+    const last = checkpoints?.last()
+    if (checkpoints === undefined || last === undefined) return undefined
+    try {
+      this.exploration.goOnFrom(last)
+    } catch (error) {
+      if (!(error instanceof SpecificationError) || error.code !== 'checkpoint') throw error
+      throw new SpecificationError(
+        error.code,
+        `${checkpoints.name}: ${error.message}; delete it to begin anew`,
+        { cause: error },
+      )
+    }
     this.earlierMs = last.facts.elapsedMs
     return last.facts.states
   }

@@ -178,7 +178,7 @@ function contentsOf(value: object, inner: (value: unknown) => string): string {
 /** Cells whose bits lie in one word of a state. */
 type CellsByWord = readonly (readonly number[])[]
 
-/** A digest that is not added up yet, as plain data. */
+/** A digest of a part of the graph, as plain data. */
 export interface SavedDigest {
   readonly states: readonly number[]
   readonly steps: readonly number[]
@@ -246,12 +246,12 @@ export class Digest {
     return label
   }
 
-  /** What was added up so far, for {@link restore}. */
+  /** The sums so far, for {@link restore}. */
   saved(): SavedDigest {
     return { states: [...this.states], steps: [...this.steps] }
   }
 
-  /** Goes on from what {@link saved} has told. */
+  /** Continues from the sums of {@link saved}. */
   restore({ states, steps }: SavedDigest): void {
     this.states.set(states)
     this.steps.set(steps)

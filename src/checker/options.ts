@@ -61,17 +61,19 @@ export interface Fresh {
   readonly audited: Set<string>
 }
 
-/** Where a check keeps what it has found, so that another process can go on if this one is killed. */
+/** Where a check writes checkpoints, so that another process can continue if this one is killed. */
 export interface Checkpoints {
+  /** What they are called in messages: the name of a file. */
+  readonly name: string
   /** Milliseconds from one to the next. */
   readonly everyMs: number
   /**
-   * The last that was kept, if the check is to go on from it.
+   * The last checkpoint, if the check is to continue from it.
    *
    * @throws SpecificationError `checkpoint` if it is damaged, or of another check
    */
   last(): SavedExploration | undefined
-  /** Keeps `saved`, in place of what it kept before. What cannot be written is no error of the check. */
+  /** Writes `saved` in place of the previous checkpoint. A write that fails does not end the check. */
   keep(saved: SavedExploration): void
 }
 
@@ -118,7 +120,7 @@ export interface CheckOptions {
    * @throws SpecificationError `impure` if the state has changed
    */
   readonly unchanged?: (place: string) => void
-  /** Where what is explored is kept: now and then, and where a limit or an interrupt ends the check (default: nowhere). */
+  /** Where checkpoints are written: at intervals, and when a limit or an interrupt ends the check (default: nowhere). */
   readonly checkpoints?: Checkpoints
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal

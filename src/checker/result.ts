@@ -185,9 +185,9 @@ export interface CheckResult {
   readonly depth: number
   /** States found but not yet explored (0 if the exploration is complete). */
   readonly queue: number
-  /** Milliseconds; with those of the processes whose checkpoint it went on from. */
+  /** Milliseconds, those of the earlier processes of a resumed check included. */
   readonly elapsedMs: number
-  /** How many states the checkpoint had that it went on from; absent where it began anew. */
+  /** The number of states in the checkpoint that the check resumed from. Absent if it started from the beginning. */
   readonly resumedFrom?: number
   /** Bytes used by stored states, their index and their links. */
   readonly storedBytes: number

@@ -15,20 +15,20 @@ import { SpecificationError } from '../world/errors.js'
 const MAGIC = 'hmm-spec checkpoint '
 /** The form that this module writes. */
 const VERSION = 1
-/** Most bytes that are written or read at once: between two such pieces a sign of life is given. */
+/** Maximum number of bytes of one read or write. After each the supervisor is told that the process is alive. */
 const PIECE = 1 << 26
 /** Characters of the checksum at the end. */
 const CHECKSUM = 64
 
-/** What a checkpoint is of, as plain data: all that a result depends on. */
+/** Everything that the result of a check depends on, as plain data. */
 export type Identity = Readonly<Record<string, unknown>>
 
-/** Which file, how often, and what of. */
+/** Where a check writes its checkpoints, and how often. */
 export interface CheckpointPlace {
   readonly file: string
   /** Milliseconds from one checkpoint to the next. */
   readonly everyMs: number
-  /** Whether to go on from what is there. */
+  /** True to continue from the checkpoint in the file. */
   readonly resume: boolean
   readonly identity: Identity
 }
@@ -44,6 +44,7 @@ interface Header {
 
 /** A file that the checkpoints of one check are kept in. */
 export class CheckpointFile implements Checkpoints {
+  readonly name: string
   readonly everyMs: number
   private failed = false
 
@@ -57,11 +58,12 @@ export class CheckpointFile implements Checkpoints {
     private readonly warn: (message: string) => void = () => {},
     private readonly alive: () => void = () => {},
   ) {
+    this.name = place.file
     this.everyMs = place.everyMs
   }
 
   /**
-   * What the file has, if it is there and is to be gone on from.
+   * The checkpoint in the file, if there is one and the check is to continue from it.
    *
    * @throws SpecificationError `checkpoint` if it is damaged, of another format, or of another check
    */
@@ -75,7 +77,7 @@ export class CheckpointFile implements Checkpoints {
     return { facts: header.facts, parts }
   }
 
-  /** Writes `saved`; if that fails the last one stays, and the check goes on. */
+  /** Writes a checkpoint. If that fails, the previous one stays, and the check continues. */
   keep({ facts, parts }: SavedExploration): void {
     const { file, identity } = this.place
     const header: Header = {
@@ -104,7 +106,7 @@ export class CheckpointFile implements Checkpoints {
       try {
         rmSync(beside, { force: true })
       } catch {
-        // What cannot be written may not be removable either.
+        // A file that cannot be written may not be removable either.
       }
       if (!this.failed)
         this.warn(
@@ -121,7 +123,7 @@ export class CheckpointFile implements Checkpoints {
       const written = writeSync(out, piece)
       hash?.update(piece.subarray(0, written))
       at += written
-      // A disk that is slow is waited for piece by piece.
+      // One fsync of a large file could take longer than the supervisor waits.
       if (bytes.byteLength > PIECE) fsyncSync(out)
       this.alive()
     }

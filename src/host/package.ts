@@ -32,3 +32,17 @@ export function hashOfModules(dist: string, paths: readonly string[]): Hash {
         if (name.endsWith('.js')) add(join(path, name))
   return hash
 }
+
+/** Folders whose modules a check depends on. */
+const RUN = [
+  'models',
+  'spec',
+  ...['checker', 'device', 'driver', 'generations', 'host', 'kernel', 'machine', 'purity', 'world'].map(
+    (folder) => `src/${folder}`,
+  ),
+]
+
+/** Identifies the build in the folder `dist`: the same for the same modules and the same interpreter. */
+export function identityOf(dist: string): string {
+  return hashOfModules(dist, RUN).digest('hex').slice(0, 20)
+}

@@ -5,21 +5,6 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hashOfModules } from '../host/package.js'
-
-/** Folders whose modules a check depends on. */
-const RUN = [
-  'models',
-  'spec',
-  ...['checker', 'device', 'driver', 'generations', 'host', 'kernel', 'machine', 'purity', 'world'].map(
-    (folder) => `src/${folder}`,
-  ),
-]
-
-/** Identifies the build in the folder `dist`: the same for the same modules and the same interpreter. */
-export function identityOf(dist: string): string {
-  return hashOfModules(dist, RUN).digest('hex').slice(0, 20)
-}
 
 /** A folder of what was found, by what it was found of. */
 export class Saved {

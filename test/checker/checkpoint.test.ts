@@ -22,6 +22,7 @@ function named(name: string): Scenario {
 
 /** Keeps copies of all checkpoints, and goes on from `from`. */
 class Kept implements Checkpoints {
+  readonly name = 'kept'
   readonly everyMs = Number.POSITIVE_INFINITY
   readonly all: SavedExploration[] = []
 

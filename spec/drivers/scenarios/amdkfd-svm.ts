@@ -19,13 +19,10 @@ import {
   VmaKind,
 } from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { namedFor } from './named.js'
 import { noMemoryLeft } from './no-memory.js'
 
-const named = (name: string) => ({
-  name: `${amdkfdSvmDriver.name}/${name}`,
-  driver: amdkfdSvmDriver,
-  parameters: {},
-})
+const named = namedFor(amdkfdSvmDriver)
 
 /** A range loses one of its pages while the other is reclaimed. */
 export const splitAndReclaim = mirrorScenario({

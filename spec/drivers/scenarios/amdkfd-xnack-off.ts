@@ -9,12 +9,9 @@ import { cpuWrite, exit_mm, madvise_dontneed, munmap, shrink_folio_list } from '
 import type { Scenario } from '../../../src/world/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { closeMirror } from '../../mirror/scenarios/notifiers.js'
+import { namedFor } from './named.js'
 
-const named = (name: string) => ({
-  name: `${amdkfdXnackOffDriver.name}/${name}`,
-  driver: amdkfdXnackOffDriver,
-  parameters: {},
-})
+const named = namedFor(amdkfdXnackOffDriver)
 
 const mapped = { touched: true, mirroredBy: [0] } as const
 

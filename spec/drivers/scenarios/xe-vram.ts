@@ -9,13 +9,10 @@ import { xeVramDriver } from '../../../src/driver/tree/index.js'
 import { exit_mm } from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { closeAfterExit } from '../../mirror/scenarios/notifiers.js'
+import { namedFor } from './named.js'
 import { noMemoryLeft } from './no-memory.js'
 
-const named = (name: string) => ({
-  name: `${xeVramDriver.name}/${name}`,
-  driver: xeVramDriver,
-  parameters: {},
-})
+const named = namedFor(xeVramDriver)
 
 /** Pages are brought back for user space as the process exits. */
 export const evictAndExit = mirrorScenario({

@@ -84,7 +84,7 @@ export class Samples {
     if ((seen & (seen - 1)) === 0 && this.ended.length < 8) this.ended.push(state)
   }
 
-  /** All of it, for {@link restore}. */
+  /** All samples as plain data, for {@link restore}. */
   saved(): SavedSamples {
     return {
       classes: [...this.classes].map(([of, { seen, samples }]) => [of, seen, samples]),
@@ -93,7 +93,7 @@ export class Samples {
     }
   }
 
-  /** Holds what {@link saved} has told. */
+  /** Takes over the samples of {@link saved}. */
   restore({ classes, ends, ended }: SavedSamples): void {
     for (const [of, seen, samples] of classes) this.classes.set(of, { seen, samples: [...samples] })
     this.ends = ends

@@ -114,7 +114,7 @@ export class Judge {
       }
   }
 
-  /** Takes it that an earlier judge of the same claims has counted so, and has seen the witnesses that are `reached`. */
+  /** Continues the counts of an earlier judge of the same claims, and the witnesses it has seen. */
   goOnFrom(exercised: readonly number[], reached: readonly boolean[]): void {
     this.exercised.set(exercised)
     for (const [i, is] of reached.entries()) this.reached[i] = is

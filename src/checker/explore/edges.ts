@@ -47,7 +47,7 @@ export class Edges {
     while (this.from < from) this.offsets[++this.from] = this.count
   }
 
-  /** All edges, for {@link restore}. */
+  /** The arrays of all edges, for {@link restore}. */
   parts(): Parts {
     return {
       targets: [bytesOf(this.targets.subarray(0, this.count))],
@@ -56,10 +56,10 @@ export class Edges {
     }
   }
 
-  /** Holds the `count` edges of {@link parts}. */
-  restore(count: number, { targets, movers, offsets }: Parts): void {
-    this.count = count
-    const room = roomFor(count)
+  /** Takes over the edges of {@link parts}. */
+  restore({ targets, movers, offsets }: Parts): void {
+    this.count = movers[0].length
+    const room = roomFor(this.count)
     this.targets = new Uint32Array(room)
     this.targets.set(wordsOf(targets[0]))
     this.movers = new Uint8Array(room)

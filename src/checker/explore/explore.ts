@@ -70,7 +70,7 @@ export class Exploration {
   readonly asserted: Asserted = { guarded: 0, byClause: new Map() }
   private head = 0
   private levelEnd = 1
-  /** The steps that answered something new, in their order: see {@link LEARNED_WORDS}. */
+  /** The steps that returned a new result, in their order: state, thread and outcome of each. */
   private readonly learned: number[] = []
   private readonly judge: Judge
   // States found and not yet stored, each with its hash and the step that led to it.
@@ -350,10 +350,10 @@ export class Exploration {
   }
 
   /**
-   * What was found so far, for {@link goOnFrom}: between two calls of {@link advance}, while no claim is broken. Its arrays are
-   * those that exploring writes to.
+   * A checkpoint for {@link goOnFrom}. Call it between two calls of {@link advance}, while no claim is
+   * broken. It shares its arrays with the exploration: write them before the next {@link advance}.
    *
-   * @param elapsedMs - milliseconds that it took
+   * @param elapsedMs - the time that the exploration has taken, in milliseconds
    */
   save(elapsedMs: number): SavedExploration {
     const { store, edges, samples, digest, asserted } = this
@@ -367,7 +367,6 @@ export class Exploration {
         transitions: this.transitions,
         depth: this.depth,
         locations: this.control.size,
-        ...(edges === undefined ? {} : { edges: edges.count }),
         reached: this.reached,
         exercised: [...this.exercised],
         taken: Object.fromEntries([...this.taken].map(([chart, counts]) => [chart, [...counts]])),
@@ -385,9 +384,9 @@ export class Exploration {
   }
 
   /**
-   * Goes on from what another exploration of the same model has saved, in place of from the beginning.
+   * Continues from a checkpoint of the same model. Call it before the first {@link advance}.
    *
-   * @throws SpecificationError `checkpoint` if it was of another
+   * @throws SpecificationError `checkpoint` if it is of another model
    */
   goOnFrom({ facts, parts }: SavedExploration): void {
     const { store, edges, samples, digest, system, asserted } = this
@@ -397,14 +396,17 @@ export class Exploration {
     if (facts.words !== system.words)
       throw new SpecificationError(
         'checkpoint',
-        `its states have ${facts.words} words, and those of ${this.model.threads.length} threads now ${system.words}`,
+        `the checkpoint is of another model: a state has ${facts.words} words there, and ${system.words} here`,
       )
     store.restore(facts.states, parts)
     acting.asserted = asserted
     inside(() => retakeLearned(system, this.stepper, store, initial, learned))
     if (facts.locations !== this.control.size)
-      throw new SpecificationError('checkpoint', 'threads stand at more or fewer places than they did')
-    if (facts.edges !== undefined) edges?.restore(facts.edges, parts)
+      throw new SpecificationError(
+        'checkpoint',
+        'the checkpoint is of another model: the number of locations differs',
+      )
+    edges?.restore(parts)
     if (facts.samples !== undefined) samples?.restore(facts.samples)
     if (facts.digest !== undefined) digest?.restore(facts.digest)
     for (const word of learned) this.learned.push(word)

@@ -1,5 +1,5 @@
 /**
- * Finds again where the threads of an exploration stand that another process has begun.
+ * Rebuilds the locations of threads when an exploration continues from a checkpoint.
  *
  * @module
  */
@@ -9,17 +9,18 @@ import type { Stepper } from './stepper.js'
 import type { StateStore } from './store.js'
 import type { TransitionSystem } from './system.js'
 
-/** Steps of the stored states that are taken again, beside those that answered something new. */
+/** The number of other steps that are retaken, to compare the text with the one that was explored. */
 const COMPARED = 1024
 
-/** Numbers that are kept of a step that answered something new: from which state, whose, which outcome. */
+/** Words of each entry of `learned`: the state, the thread, the outcome. */
 export const LEARNED_WORDS = 3
 
 /**
- * Takes the steps again that answered something new, in their order: each leads to the location that it led to then. Some other
- * steps are taken as well, to see that the text is the one that was explored.
+ * Retakes the steps that returned a new result, in their order, so that each location gets the number that it has in the stored
+ * states. Some other steps are retaken to check that the text has not changed.
  *
- * @param initial - the state that the model begins in now
+ * @param initial - the initial state of the model
+ * @param learned - the steps that returned a new result
  * @throws SpecificationError `checkpoint` if a step does not lead where it led
  */
 export function retakeLearned(
@@ -40,30 +41,30 @@ export function retakeLearned(
     try {
       return stepper.take(from, thread, choice, to) !== BLOCKED
     } catch (error) {
-      throw new SpecificationError('checkpoint', `${OTHER}: a step threw that did not then`, { cause: error })
+      throw new SpecificationError('checkpoint', `${OTHER}: a step throws an error`, { cause: error })
     }
   }
   const mustBe = (same: boolean, what: string) => {
     if (!same) throw new SpecificationError('checkpoint', `${OTHER}: ${what}`)
   }
   store.load(0, from)
-  mustBe(isSame(from, initial), 'it begins in another state')
+  mustBe(isSame(from, initial), 'the initial state differs')
   for (let at = 0; at < learned.length; at += LEARNED_WORDS) {
     const seen = control.answersSeen
     const [state, thread, choice] = learned.subarray(at, at + LEARNED_WORDS)
     const does = leads(state, thread, choice)
-    mustBe(does && control.answersSeen === seen + 1 && store.find(to) >= 0, 'a step answers something else')
+    mustBe(does && control.answersSeen === seen + 1 && store.find(to) >= 0, 'a step returns another result')
   }
   const stride = Math.max(1, Math.floor(store.count / COMPARED))
   for (let state = stride; state < store.count; state += stride) {
     const { thread, choice } = store.moveTo(state)
     const does = leads(store.parent(state), thread, choice)
     store.load(state, into)
-    mustBe(does && isSame(to, into), 'a step leads elsewhere')
+    mustBe(does && isSame(to, into), 'a step leads to another state')
   }
 }
 
-const OTHER = 'what was explored then is not what is checked now'
+const OTHER = 'the checkpoint is of another model'
 
 function isSame(a: Uint32Array, b: Uint32Array): boolean {
   return a.every((word, i) => word === b[i])

@@ -1,13 +1,13 @@
 /**
- * What an exploration has found, in a form that outlives its process: numbers, and arrays of bytes. Where threads stand is not in
- * it, since a generator cannot be written down: it is found again by taking those steps anew that answered something new.
+ * A checkpoint of an exploration: numbers, and arrays of bytes. It has no locations of threads, since a generator cannot be
+ * serialised. The steps that returned a new result are retaken instead: see `resume.ts`.
  *
  * @module
  */
 import type { SavedSamples } from '../audit/samples.js'
 import type { SavedDigest } from '../digest.js'
 
-/** Arrays by name, each in pieces that can be written and read one after the other. */
+/** Arrays by name, each in chunks. */
 export type Parts = Readonly<Record<string, readonly Uint8Array[]>>
 
 /** An exploration between two batches of states. */
@@ -18,25 +18,24 @@ export interface SavedExploration {
 
 /** The numbers of an exploration. They are plain data: JSON keeps them. */
 export interface SavedFacts {
-  /** Milliseconds that it took until then. */
+  /** The time that the exploration has taken, in milliseconds. */
   readonly elapsedMs: number
   readonly states: number
   /** 32-bit words of a state. */
   readonly words: number
-  /** Number of the state that is explored next, and of the first one of the next level. */
+  /** The index of the next state to explore, and of the first state of the next level. */
   readonly head: number
   readonly levelEnd: number
   readonly transitions: number
   readonly depth: number
-  /** Locations that threads have reached. */
+  /** The number of locations that threads have reached. */
   readonly locations: number
-  readonly edges?: number
   readonly reached: readonly boolean[]
   readonly exercised: readonly number[]
   /** By chart: how often each of its transitions was taken. */
   readonly taken: Readonly<Record<string, readonly number[]>>
   readonly guarded: number
-  /** By clause: how often a step was held to it. */
+  /** By clause: how often a step was checked against it. */
   readonly asserted: readonly (readonly [clause: string, times: number])[]
   readonly samples?: SavedSamples
   readonly digest?: SavedDigest

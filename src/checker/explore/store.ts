@@ -187,7 +187,7 @@ export class StateStore {
     return index
   }
 
-  /** States and links, for {@link restore}. */
+  /** The arrays of states and links, for {@link restore}. */
   parts(): Parts {
     const filled = (arrays: readonly (Uint32Array | Uint16Array)[], each: number) =>
       arrays.map((array, i) =>
@@ -200,7 +200,7 @@ export class StateStore {
     }
   }
 
-  /** Holds the `count` states of {@link parts}, in place of what it held. */
+  /** Replaces all states by the `count` states of {@link parts}. */
   restore(count: number, { states, parents, moves }: Parts): void {
     this.count = count
     refill(this.chunks, states.map(wordsOf), () => new Uint32Array(CHUNK * this.words))
@@ -215,7 +215,7 @@ export class StateStore {
     this.index(this.numberBits + 1)
   }
 
-  /** Makes a table for numbers of `bits` bits, of all states. */
+  /** Builds the hash table anew, with `bits` bits for the number of a state. */
   private index(bits: number): void {
     this.numberBits = bits
     this.limit = StateStore.load(this.numberBits)
@@ -241,7 +241,7 @@ export class StateStore {
   }
 }
 
-/** Puts `found` in place of `chunks`; one that is not full becomes the beginning of a new one. */
+/** Replaces `chunks` by `found`. A chunk that is not full is copied into a whole one. */
 function refill<A extends Uint32Array | Uint16Array>(chunks: A[], found: readonly A[], empty: () => A): void {
   const { length } = empty()
   chunks.length = 0

@@ -28,7 +28,7 @@ import {
 import { scenariosNamed } from './kinds.js'
 
 /** Options of `check`. */
-export interface CheckCommandOptions extends OutputOptions, CheckpointOptions {
+export interface CheckCommandOptions extends OutputOptions {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly limits: Limits
@@ -43,6 +43,8 @@ export interface CheckCommandOptions extends OutputOptions, CheckpointOptions {
   readonly traceDir?: string
   /** True if what was never exercised of a file's own text fails the run. */
   readonly strict?: boolean
+  /** Where what is found is kept, and gone on from. */
+  readonly checkpoints?: CheckpointOptions
   /** True to show long runs whole. */
   readonly full?: boolean
 }
@@ -82,7 +84,7 @@ export async function checkCommand(
     jobs.map(({ name }) => name),
     runFacts(project, options.bounds),
   )
-  const keeping = withCheckpoints(explaining(project), io, scenarios, options)
+  const keeping = withCheckpoints(explaining(project), io, scenarios, options.checkpoints ?? {})
   const run = await runChecks(keeping, io, jobs, options.limits, ({ name }, { violation }) => {
     if (violation !== undefined) saved.save(name, violation.trace)
   })

@@ -15,6 +15,7 @@ import { defectsCommand } from '../commands/defects.js'
 import { SATURATE_FORMATS, type SaturateCommandOptions, saturateCommand } from '../commands/saturate.js'
 import { type SimulateCommandOptions, simulateCommand } from '../commands/simulate.js'
 import { type Choice, type Project, scenariosOfDriver } from '../project.js'
+import type { CheckpointOptions } from '../running/checkpoints.js'
 import { watching } from '../running/watch.js'
 import type { Io } from '../terminal/io.js'
 import {
@@ -37,7 +38,7 @@ interface AtomicityRunOptions extends Choice {
   readonly stateLimit?: number
 }
 
-interface CheckRunOptions extends RunOptions, Choice {
+interface CheckRunOptions extends RunOptions, Choice, CheckpointOptions {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly digest?: boolean
@@ -46,9 +47,6 @@ interface CheckRunOptions extends RunOptions, Choice {
   readonly watch?: boolean
   readonly drivers?: string
   readonly audit?: number | 'off'
-  readonly checkpoint?: string
-  readonly every?: number
-  readonly resume?: boolean
 }
 
 /** Checks again each time that a file is saved. */
@@ -151,18 +149,21 @@ Examples:
       const { drivers } = given
       const options = drivers === undefined ? given : { ...given, driver: drivers }
       const { set, digest = false, strict = false, full = false, watch = false } = options
-      const { checkpoint, every, resume } = options
-      const kept = {
-        ...(checkpoint === undefined ? {} : { checkpoint }),
-        ...(every === undefined ? {} : { every }),
-        ...(resume === undefined ? {} : { resume }),
-      }
       // What is saved is to be judged at once; a run without --watch audits it.
       const samples = options.audit ?? (watch ? 'off' : undefined)
       const audit = samples === undefined ? {} : { audit: samples }
       const isGiven = command.getOptionValueSource('bounds') !== 'default'
       const bounds = (watch || drivers !== undefined) && !isGiven ? 'smoke' : options.bounds
-      const settings = { ...runOptions(options), set, bounds, digest, strict, full, ...audit, ...kept }
+      const settings = {
+        ...runOptions(options),
+        set,
+        bounds,
+        digest,
+        strict,
+        full,
+        ...audit,
+        checkpoints: options,
+      }
       const once = (io: Io) =>
         withProject(project, io, options, supervision(options), (used) =>
           checkCommand(used, io, names, settings),

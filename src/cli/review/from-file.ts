@@ -6,12 +6,11 @@
 import { readFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { packageFolder } from '../../host/package.js'
+import { identityOf, packageFolder } from '../../host/package.js'
 import { type ProceduresDocument, readProcedures } from '../../publish/procedures.js'
 import {
   type Change,
   changeOfTexts,
-  identityOf,
   normalised,
   type ReplacedText,
   Saved,

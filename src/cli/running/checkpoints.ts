@@ -1,6 +1,6 @@
 /**
- * A directory in which `check` keeps what it has found: of each scenario that has ended the result, of each that has not the
- * states. A later run of the same command with `--resume` goes on from there.
+ * The directory of `check --checkpoint`. It holds the result of each scenario that has ended, and a checkpoint of each that has
+ * not. `--resume` continues from it.
  *
  * @module
  */
@@ -11,8 +11,7 @@ import { parametersOf } from '../../checker/check.js'
 import type { CheckOptions } from '../../checker/options.js'
 import type { CheckResult } from '../../checker/result.js'
 import { CheckpointFile, type Identity, mustBeOf } from '../../host/checkpoint-file.js'
-import { packageFolder } from '../../host/package.js'
-import { identityOf } from '../../review/saved.js'
+import { identityOf, packageFolder } from '../../host/package.js'
 import { SpecificationError } from '../../world/errors.js'
 import type { Scenario } from '../../world/model.js'
 import { UsageError } from '../arguments/usage.js'
@@ -33,7 +32,7 @@ export interface CheckpointOptions {
   readonly resume?: boolean
 }
 
-/** A result that was kept, what it is of, and a hash of both. */
+/** The file of a result. The checksum is of the other two. */
 interface KeptResult {
   readonly identity: Identity
   readonly result: CheckResult
@@ -41,7 +40,7 @@ interface KeptResult {
 }
 
 /**
- * `project` with checks that keep what they find.
+ * `project`, whose checks write results and checkpoints to a directory.
  *
  * @param scenarios - those that will be checked
  * @throws UsageError if the options do not fit together, or there is something of an earlier run and no `--resume`
@@ -93,7 +92,7 @@ export function withCheckpoints(
   }
 }
 
-/** A result of before. @throws SpecificationError `checkpoint` if it is damaged or of another check */
+/** A result of an earlier run. @throws SpecificationError `checkpoint` if it is damaged or of another check */
 function kept(file: string, identity: Identity): CheckResult {
   const { identity: then, result } = read(file)
   mustBeOf(file, then, identity)

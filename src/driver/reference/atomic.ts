@@ -143,9 +143,7 @@ export const atomicFaultTry = procedure(
     const { notifierSeq } = rangeOf(mirror, current)
     yield* mmu_interval_read_begin(notifier, notifierSeq)
     yield* mm.mmapLock.lockRead()
-    const pfn = current.machine.rules.exclusiveByPage
-      ? yield* make_device_exclusive(current, mm, page, mirror.exclusiveOwner)
-      : only(yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner))
+    const pfn = yield* makePageExclusive(current, mirror, page)
     yield* mm.mmapLock.unlockRead()
     if (pfn < 0) return pfn
     if (pfn === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
@@ -163,8 +161,25 @@ export const atomicFaultTry = procedure(
   },
 )
 
-/** The frame of a range of one page; 0 if it is not exclusive; or -EFAULT. */
-function only([pfn = -Errno.EFAULT]: readonly number[]): number {
+/**
+ * Takes exclusive access to one page, as the release does. The mmap lock is held.
+ *
+ * @returns its locked frame; 0 if it is not exclusive; or a negative error number
+ */
+export function* makePageExclusive(
+  current: Task,
+  { mm, exclusiveOwner }: Pick<Mirror, 'mm' | 'exclusiveOwner'>,
+  page: number,
+): Running<number> {
+  if (current.machine.rules.exclusiveByPage)
+    return yield* make_device_exclusive(current, mm, page, exclusiveOwner)
+  const [pfn = -Errno.EFAULT] = yield* make_device_exclusive_range(
+    current,
+    mm,
+    page,
+    page + 1,
+    exclusiveOwner,
+  )
   return pfn
 }
 

@@ -10,8 +10,6 @@ import {
   fixup_user_fault,
   folio_put,
   folio_unlock,
-  make_device_exclusive,
-  make_device_exclusive_range,
   mmget_not_zero,
   mmput,
   mmu_interval_read_begin,
@@ -21,6 +19,7 @@ import {
 import { become, choose, procedure, type Running, step } from '../../../world/index.js'
 import { rangeOf } from '../../mirror.js'
 import { mapAtomic } from '../../page-table.js'
+import { makePageExclusive } from '../../reference/atomic.js'
 import {
   nouveau_notifier_insert,
   nouveau_notifier_remove,
@@ -98,19 +97,14 @@ export const nouveau_atomic_fault_in = procedure(
 /** Returns the locked frame to which the GPU has exclusive access; 0 or a negative error number if it has not. */
 export const nouveau_make_exclusive = procedure(
   'nouveau_atomic_range_fault (exclusive)',
-  function* (current: Task, { mm, exclusiveOwner }: Svmm, page: number): Running<number> {
-    yield* mm.mmapLock.lockRead()
-    const pfn = current.machine.rules.exclusiveByPage
-      ? yield* make_device_exclusive(current, mm, page, exclusiveOwner)
-      : firstOf(yield* make_device_exclusive_range(current, mm, page, page + 1, exclusiveOwner))
-    yield* mm.mmapLock.unlockRead()
+  function* (current: Task, svmm: Svmm, page: number): Running<number> {
+    const { mmapLock } = svmm.mm
+    yield* mmapLock.lockRead()
+    const pfn = yield* makePageExclusive(current, svmm, page)
+    yield* mmapLock.unlockRead()
     return pfn
   },
 )
-
-function firstOf([pfn = 0]: readonly number[]): number {
-  return pfn
-}
 
 /** The folio of a turn that collided: CPU faults wait for its lock. */
 export const nouveau_atomic_give_up = procedure(
