@@ -301,6 +301,24 @@ export const atomicArguments = {
       'Faults are dropped while it is not 0, so waiting and setting it may be one step. A fault is ' +
       'in the interrupt ring, with a reference to the process, before any of its fields is read.',
   },
+  queues: {
+    title: 'Queues of amdkfd without retry faults',
+    text:
+      'Whether queues run changes only under dqm->lock. The flags and the frame of a range stand for the ' +
+      'entry of the GPU’s page table, which is written under prange->lock. No code of the kernel reads it: ' +
+      'the hardware does, at the access, if the queue runs. The device page table of the model is what ' +
+      'running queues reach, so it changes together with the queues. The lock is held until the GPU ' +
+      'is flushed.',
+  },
+  'eviction-count': {
+    title: 'Evictions that are counted',
+    text:
+      'Both counters are atomic, and are raised inside an invalidation. A restore that runs between the ' +
+      'two waits in mmu_interval_read_begin until the invalidation ends, so it maps nothing meanwhile; a ' +
+      'restore that ended before has let the queues run, and the eviction stops them again. ' +
+      'mapped_to_gpu changes only when the process unmaps the range: restores exclude that by the ' +
+      'mmap lock.',
+  },
   teardown: {
     title: 'A driver’s object is freed',
     text:

@@ -10,6 +10,7 @@ import type { Scenario } from '../../../src/world/index.js'
 import { isAlone } from '../../exclusive/scenarios/exclusive.js'
 import type { MirrorThread } from '../../mirror/scenarios/mirror-declarations.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { reap } from '../../mirror/scenarios/notifiers.js'
 import { namedFor } from './named.js'
 
 const named = namedFor(nouveauSvmDriver)
@@ -112,10 +113,29 @@ const atomicProtect = mirrorScenario({
   }),
 })
 
+/** The OOM reaper takes the page of an atomic fault, and must not sleep for the mutex. */
+const atomicReap = mirrorScenario({
+  ...named('atomic-reap'),
+  summary:
+    'The GPU adds to a word, atomically, while the OOM reaper takes the page: nouveau_svm_range_invalidate takes the mutex, ' +
+    'or the reaper skips the range.',
+  exercises: ['C43', 'C1', 'C17', 'non-blocking'],
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [gpu],
+    spareFrames: 1,
+    values: 3,
+    invalidations: 20,
+    threads: [adds, { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] }],
+    witnesses: (world) => [isAlone(world)],
+  }),
+})
+
 export const nouveauScenarios: readonly Scenario[] = [
   atomic,
   atomicAgain,
   atomicTwoDevices,
   atomicUnmap,
   atomicProtect,
+  atomicReap,
 ]
