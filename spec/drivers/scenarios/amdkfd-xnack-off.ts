@@ -103,7 +103,7 @@ const evictAndClose = mirrorScenario({
   summary:
     'The process closes the GPU, while another of its threads discards a page (MADV_DONTNEED): the restore work is ' +
     'queued until the notifiers are removed.',
-  exercises: ['C17', 'work-items', 'own-objects'],
+  exercises: ['C17', 'work-items'],
   world: () => ({
     pages: [mapped],
     mirrors: [{ name: 'gpu' }],
