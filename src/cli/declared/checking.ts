@@ -98,13 +98,13 @@ export function declareCheck({ command, project, io, exit }: Declaring): void {
       .addOption(
         new Option(
           '--checkpoint <dir>',
-          'keep there what was found, so that a run that was killed can go on: results, and the states of what has not ended',
+          'write results and checkpoints to this directory, so that a run that was killed can continue',
         ).conflicts('watch'),
       )
       .addOption(
-        new Option('--every <time>', 'how often states are kept (default 5m)').argParser(parseDuration),
+        new Option('--every <time>', 'time between two checkpoints (default 5m)').argParser(parseDuration),
       )
-      .addOption(new Option('--resume', 'go on from what a run of the same command has kept'))
+      .addOption(new Option('--resume', 'continue from the results and checkpoints in that directory'))
       .addOption(
         new Option(
           '--strict',
